@@ -1,0 +1,1 @@
+"""The virtual line: a conveyor with products and defects, its sensor and gate, and its own truth."""

@@ -1,0 +1,201 @@
+"""The light barrier's eye: from a frame to the stretches of belt that are occupied.
+
+The region is sampled coarsely across the motion (about 32 rows) and finely along it (at most 960 samples), so
+a 1080p frame costs about as much as a thumbnail and a gap of 3 px between two parts stays visible.
+All arrays here run forward: sample 0 is the upstream edge, whatever axis and direction the parts take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge.domain.barrier import BarrierSettings
+from edge.errors import SettingsError, SourceError
+
+MAX_ALONG = 960
+RAW_ACROSS = 96
+ACROSS = 32
+SIGMAS = 6.0
+FOLLOW = 0.02  # share of a new frame in the background: follows light over about 50 frames
+MAX_STEP_GAIN = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """An occupied stretch in px forward from the upstream edge; `cut_*`: it may go on beyond the region."""
+
+    trail: float
+    lead: float
+    cut_up: bool
+    cut_down: bool
+
+    @property
+    def length(self) -> float:
+        return self.lead - self.trail
+
+
+class StripView:
+    """Where the region lies in the frame, and how to take it out as uint8 (across, along, channels)."""
+
+    def __init__(self, settings: BarrierSettings, frame_size_px: tuple[int, int]) -> None:
+        self._size = frame_size_px
+        self._flip = settings.direction == "-"
+        self._along_x = settings.axis == "x"
+        height, width = frame_size_px
+        n_along, n_across = (width, height) if self._along_x else (height, width)
+        a0, a1 = (round(f * n_along) for f in settings.along)
+        c0, c1 = (round(f * n_across) for f in settings.across)
+        if a1 - a0 < 16 or c1 - c0 < 2:
+            raise SettingsError(
+                f"The light barrier's region is too small in a frame of {width}x{height}",
+                hint="make the region at least 16 px long and 2 px wide",
+            )
+        self.px = -(-(a1 - a0) // MAX_ALONG)
+        self.samples = (a1 - a0) // self.px
+        a1 = a0 + self.samples * self.px
+        step = max(1, (c1 - c0) // RAW_ACROSS)
+        raw = len(range(c0, c1, step))
+        per_row = max(1, raw // ACROSS)
+        self.rows = raw // per_row
+        self.row_px = float(step * per_row)
+        self._along = slice(a0, a1)
+        self._across = slice(c0, c0 + self.rows * per_row * step, step)
+        self._shrunk = (per_row, self.px)
+        line = settings.line * n_along
+        self.line_px = float(a1 - line if self._flip else line - a0)
+        self.length_px = float(a1 - a0)
+        if not 0 < self.line_px < self.length_px:
+            raise SettingsError("The light barrier's line is at the region's very edge", hint="move the line")
+
+    def take(self, frame: np.ndarray) -> np.ndarray:
+        """`frame`: uint8 (H, W, 3) BGR or (H, W). Raises SourceError when it is not what was promised."""
+        if frame.shape[:2] != self._size or frame.dtype != np.uint8 or frame.ndim not in (2, 3):
+            raise SourceError(
+                f"The light barrier got a frame of {frame.shape} {frame.dtype}, promised were {self._size}",
+                hint="the camera's size and the station file disagree",
+            )
+        if self._along_x:
+            raw = frame[self._across, self._along]
+        else:
+            raw = np.ascontiguousarray(np.swapaxes(frame[self._along, self._across], 0, 1))
+        strip = cv2.resize(raw, (self.samples, self.rows), interpolation=cv2.INTER_AREA)
+        strip = strip.reshape(self.rows, self.samples, -1)
+        return np.ascontiguousarray(strip[:, ::-1]) if self._flip else strip
+
+
+class Background:
+    """The empty belt, and what differs from it.
+
+    One gain per frame follows the light (also under standing parts, where pixels cannot be followed);
+    each pixel follows slowly where nothing stands.
+    """
+
+    def __init__(self, settings: BarrierSettings, view: StripView) -> None:
+        self._polarity = settings.polarity
+        self._given = settings.threshold
+        self._floor = settings.threshold_floor
+        self._view = view
+        self._width = 2 if settings.min_width_px is None else round(settings.min_width_px / view.row_px)
+        self._width = min(max(1, self._width), view.rows)
+        self._join = int(settings.join_gap_px / view.px)
+        self._min = settings.min_length_px
+        self._level: np.ndarray | None = None
+        self._noise = 0.0
+        self._free = np.ones(view.samples, bool)
+
+    @property
+    def ready(self) -> bool:
+        return self._level is not None
+
+    def teach(self, strips: list[np.ndarray]) -> None:
+        """Median over time: what moves on is not in it (Cutler and Davis 1998)."""
+        self._level = np.median(np.stack(strips), axis=0).astype(np.float32)
+        self._free[:] = True
+        if len(strips) > 1:
+            spread = np.abs(strips[-1][::2, ::4].astype(np.float32) - self._level[::2, ::4])
+            self._noise = 1.48 * float(np.median(spread))
+
+    def occupancy(self, strip: np.ndarray) -> np.ndarray:
+        """How many rows differ from the background, per sample along: int (samples,)."""
+        assert self._level is not None
+        self._follow_gain(strip)
+        level = cv2.convertScaleAbs(self._level).reshape(strip.shape)
+        if self._polarity == "any":
+            diff = cv2.absdiff(strip, level)
+        else:
+            pair = (strip, level) if self._polarity == "brighter" else (level, strip)
+            diff = cv2.subtract(*pair)
+        diff = diff.reshape(strip.shape)
+        if strip.shape[2] == 3:
+            blue, green, red = cv2.split(diff)
+            diff = cv2.max(cv2.max(blue, green), red)
+        else:
+            diff = diff[..., 0]
+        self._learn_noise(diff)
+        _, hit = cv2.threshold(diff, self.threshold, 1, cv2.THRESH_BINARY)
+        counts: np.ndarray = cv2.reduce(hit, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
+        return counts
+
+    @property
+    def threshold(self) -> float:
+        return self._given if self._given is not None else max(self._floor, SIGMAS * self._noise)
+
+    def segments(self, counts: np.ndarray) -> list[Segment]:
+        """Occupied stretches from upstream to downstream, gaps joined as set; crumbs left out."""
+        padded = np.zeros(counts.size + 2, np.int8)
+        padded[1:-1] = counts >= self._width
+        steps = np.diff(padded)
+        runs = list(
+            zip(np.flatnonzero(steps > 0).tolist(), np.flatnonzero(steps < 0).tolist(), strict=True)
+        )
+        joined: list[tuple[int, int]] = []
+        for start, end in runs:
+            if joined and start - joined[-1][1] <= self._join:
+                joined[-1] = (joined[-1][0], end)
+            else:
+                joined.append((start, end))
+        found = (self._segment(start, end) for start, end in joined)
+        return [s for s in found if s.length >= self._min or s.cut_up or s.cut_down]
+
+    def _segment(self, start: int, end: int) -> Segment:
+        px, last = self._view.px, self._view.samples
+        return Segment(trail=start * px, lead=end * px, cut_up=start <= 1, cut_down=end >= last - 1)
+
+    def follow(self, strip: np.ndarray, counts: np.ndarray, kept: list[Segment]) -> None:
+        """Let the empty places follow the light; `kept`: parts, with a margin, keep their background."""
+        assert self._level is not None
+        free = counts < self._width
+        px, margin = self._view.px, 4
+        for segment in kept:
+            free[max(0, int(segment.trail / px) - margin) : int(segment.lead / px) + margin] = False
+        self._free = free
+        weights = (free * FOLLOW).astype(np.float32)[None, :, None]
+        self._level += (strip - self._level) * weights
+
+    def absorb(self, strip: np.ndarray, segment: Segment) -> None:
+        """What lies here never moved: it is background."""
+        assert self._level is not None
+        px, margin = self._view.px, 4
+        span = slice(max(0, int(segment.trail / px) - margin), int(segment.lead / px) + margin)
+        self._level[:, span] = strip[:, span]
+
+    def _follow_gain(self, strip: np.ndarray) -> None:
+        assert self._level is not None
+        columns = np.flatnonzero(self._free)[::4]
+        if columns.size * 4 < 0.15 * self._view.samples:
+            return  # the parts fill the view: too little belt to judge the light by
+        now = strip[::4, columns, :].astype(np.float32)
+        was = self._level[::4, columns, :]
+        gain = float(np.median((now + 1.0) / (was + 1.0)))
+        if abs(gain - 1.0) > 0.003:
+            np.multiply(self._level, min(max(gain, 1 / MAX_STEP_GAIN), MAX_STEP_GAIN), out=self._level)
+            np.minimum(self._level, 255.0, out=self._level)
+
+    def _learn_noise(self, diff: np.ndarray) -> None:
+        columns = np.flatnonzero(self._free)[::4]
+        if columns.size >= 8:
+            # The median of |max of channels| is near 1 sigma: a little high, on the careful side.
+            self._noise += 0.1 * (float(np.median(diff[::2, columns])) - self._noise)

@@ -1,0 +1,179 @@
+"""The station file, `station.toml`: hardware and paths of this device. Nothing else reads configuration."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from edge.errors import SettingsError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+MAX_STATION_BYTES = 200_000
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class BarrierTable(Strict):
+    """`[camera.barrier]`: the light barrier in the image; fields as in `edge.domain.barrier.BarrierSettings`."""
+
+    axis: Literal["x", "y"] = "x"
+    direction: Literal["+", "-"] = "+"
+    line: Annotated[float, Field(ge=0.05, le=0.95)] = 0.5
+    region_from: Annotated[float, Field(ge=0, le=1)] = 0.0
+    region_to: Annotated[float, Field(ge=0, le=1)] = 1.0
+    min_length_px: Annotated[float, Field(gt=0)] = 20.0
+    max_length_px: Annotated[float, Field(gt=0)] = 100_000.0
+    part_length_px: Annotated[float, Field(ge=0)] = 0.0
+    threshold: Annotated[float, Field(ge=0, le=255)] = 0.0
+
+
+class Camera(Strict):
+    """`[[camera]]`. `source` is read by the kind: a file, a folder, a device or a pipeline.
+
+    slots: frames kept in the ring. rate_fps: rated speed, a bar of the bench and the pace of folders.
+    pace: recorded media at their own time stamps (`recorded`) or as fast as parts are judged (`free`).
+    """
+
+    name: Name
+    kind: Literal["virtual", "video", "folder"]
+    source: str = ""
+    width: Annotated[int, Field(ge=16, le=16_384)]
+    height: Annotated[int, Field(ge=16, le=16_384)]
+    channels: Literal[1, 3] = 3
+    rate_fps: Annotated[float, Field(gt=0, le=1000)] = 30.0
+    slots: Annotated[int, Field(ge=4, le=256)] = 16
+    pace: Literal["recorded", "free"] = "recorded"
+    loop: bool = False
+    stale_after_ms: Annotated[float, Field(ge=100, le=600_000)] = 2000.0
+    triggered: bool = False  # exposes on the trigger: no frames between parts is not a loss
+    barrier: BarrierTable | None = None
+
+
+class Line(Strict):
+    """`[line]`: sensor, belt, gate, permit. Times in ms.
+
+    port: which I/O drives it. trigger: what announces a part (`sensor` edge, light `barrier`, `software`).
+    travel_unit: gate travel of recipes is belt running time or encoder ticks. max_travel_ms: longest time from
+    trigger to gate at running belt, used for purging. min_gap_ms: edges closer than this are rejected.
+    lead_ms: actuator lead; the cut-off is gate time minus lead. safe_ms: T_safe of the external relay.
+    """
+
+    port: Literal["simulated"] = "simulated"
+    trigger: Literal["sensor", "barrier", "software"] = "sensor"
+    travel_unit: Literal["time", "encoder"] = "time"
+    belt_input: bool = True
+    gate: Literal["pass_pulse", "reject_pulse"] = "pass_pulse"
+    permit_wired: bool = True
+    confirm_input: bool = True
+    confirm_within_ms: Annotated[float, Field(ge=10, le=60_000)] = 1000.0
+    max_travel_ms: Annotated[float, Field(ge=50, le=600_000)] = 2000.0
+    min_gap_ms: Annotated[float, Field(ge=0, le=60_000)] = 20.0
+    lead_ms: Annotated[float, Field(ge=1, le=5000)] = 30.0
+    heartbeat_ms: Annotated[float, Field(ge=5, le=1000)] = 50.0
+    safe_ms: Annotated[float, Field(ge=20, le=10_000)] = 250.0
+    time_gap_ms: Annotated[float, Field(ge=5, le=5000)] = 50.0
+    ledger_reserve_mb: Annotated[int, Field(ge=1, le=4096)] = 32
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 730
+
+    @model_validator(mode="after")
+    def _relay_is_faster_than_the_belt(self) -> Line:
+        if self.safe_ms >= self.max_travel_ms:
+            raise ValueError("safe_ms must be shorter than the shortest trigger-to-gate travel")
+        if self.heartbeat_ms * 2 > self.safe_ms:
+            raise ValueError("safe_ms must be at least twice heartbeat_ms")
+        if self.gate == "reject_pulse" and not self.permit_wired:
+            raise ValueError("reject_pulse is allowed only with the permit wired (permit_wired = true)")
+        return self
+
+
+class Inference(Strict):
+    """`[inference]`. threads and spinning 0/None: the start-up self-test decides."""
+
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    threads: Annotated[int, Field(ge=0, le=64)] = 0
+    spinning: bool | None = None
+    model_dir: Path | None = None  # where packages lie; default: data_dir/models
+
+
+class Recorder(Strict):
+    """`[recorder]`. ok_every: every n-th OK image is kept (0: none). budget_mb: on disk. min_free_mb: left free."""
+
+    ok_every: Annotated[int, Field(ge=0, le=1_000_000)] = 20
+    budget_mb: Annotated[int, Field(ge=1, le=10_000_000)] = 2000
+    min_free_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 200
+    jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 92
+    keep_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+
+
+class Panel(Strict):
+    """`[panel]`. Binds to this machine only until sign-in exists."""
+
+    host: Literal["127.0.0.1", "::1", "localhost"] = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65_535)] = 8080
+    language: Literal["vi", "en"] = "vi"
+
+
+class Station(Strict):
+    """The whole file. data_dir: databases, images, models. run_dir: sockets and locks. shm_dir: rings."""
+
+    name: Name
+    data_dir: Path
+    run_dir: Path
+    shm_dir: Path = Path("/dev/shm")  # noqa: S108 - the kernel's shared memory, by design
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    line: Line = Line()
+    camera: Annotated[tuple[Camera, ...], Field(min_length=1, max_length=16)]
+    inference: Inference = Inference()
+    recorder: Recorder = Recorder()
+    panel: Panel = Panel()
+
+    @model_validator(mode="after")
+    def _cameras_have_their_own_names(self) -> Station:
+        names = [camera.name for camera in self.camera]
+        if len(set(names)) != len(names):
+            raise ValueError("two cameras have the same name")
+        if self.line.trigger == "barrier" and not any(camera.barrier for camera in self.camera):
+            raise ValueError('trigger = "barrier" needs a [camera.barrier]')
+        if len(str(self.run_dir)) > 70:
+            raise ValueError("run_dir is too long for socket addresses; use at most 70 characters")
+        return self
+
+    @property
+    def models_dir(self) -> Path:
+        return self.inference.model_dir or self.data_dir / "models"
+
+    def camera_named(self, name: str) -> Camera:
+        for camera in self.camera:
+            if camera.name == name:
+                return camera
+        known = ", ".join(camera.name for camera in self.camera)
+        raise SettingsError(f"there is no camera {name!r} in the station file", hint=f"known: {known}")
+
+
+def load(path: Path) -> Station:
+    """The station from its file; relative paths count from the file's folder. SettingsError says what is wrong."""
+    try:
+        if path.stat().st_size > MAX_STATION_BYTES:
+            raise SettingsError(f"{path} is too large for a station file", hint="is this the right file?")
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}", hint="give the station file with --station") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}", hint="mend the line that is named") from error
+    try:
+        station = Station.model_validate(tables)
+    except ValidationError as error:
+        raise SettingsError(f"{path}: {_first_complaint(error)}", hint="see deploy/stations for examples") from error
+    base = path.resolve().parent
+    return station.model_copy(update={"data_dir": base / station.data_dir, "run_dir": base / station.run_dir})
+
+
+def _first_complaint(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(piece) for piece in first["loc"]) or "station"
+    return f"{where}: {first['msg']}"
