@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
-from edge.bus.fence import full_fence
+from edge.bus.fence import open_fence
 from edge.errors import PortError
 
 _MAGIC = 0x45444745_494F0001  # "EDGE" "IO" 1
@@ -45,6 +45,7 @@ class OutputPage:
         self._memory = memory
         self._words = memoryview(memory).cast("Q")
         self._read = self._words[1]
+        self._fence = open_fence()
 
     @classmethod
     def create(cls, path: Path) -> OutputPage:
@@ -84,13 +85,13 @@ class OutputPage:
         place = 8 + (count % _ENTRIES) * 2
         self._words[place] = at_ns
         self._words[place + 1] = output << 1 | level
-        full_fence()
+        self._fence()
         self._words[1] = count + 1
 
     def read(self) -> list[OutputEvent]:
         """Events since the last read, oldest first. PortError when the writer lapped the reader."""
         count = self._words[1]
-        full_fence()
+        self._fence()
         if count - self._read > _ENTRIES:
             raise PortError("the virtual line looked too late at its outputs")
         events = []

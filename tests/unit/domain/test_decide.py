@@ -51,7 +51,9 @@ def test_no_checks_is_not_ok() -> None:
 
 
 def test_reasons_name_check_label_value_and_limit() -> None:
-    decision = decide((check("date", CheckKind.CLASSIFICATION),), (Prediction(check="date", score=5.0, label="smeared"),))
+    decision = decide(
+        (check("date", CheckKind.CLASSIFICATION),), (Prediction(check="date", score=5.0, label="smeared"),)
+    )
     (reason,) = decision.reasons
     assert (reason.code, reason.where, reason.value, reason.limit) == (ReasonCode.CLASS, "date:smeared", 5.0, 3.0)
 

@@ -1,0 +1,48 @@
+"""The simulated outputs: every change is seen with its time, whoever looks when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.bus.iopage import Output, OutputEvent, OutputPage
+from edge.errors import PortError
+
+
+def test_events_are_read_once_and_in_order(tmp_path: Path) -> None:
+    reader = OutputPage.create(tmp_path / "page")
+    writer = OutputPage.attach(tmp_path / "page")
+    writer.write(Output.GATE, True, 10)
+    writer.write(Output.GATE, False, 20)
+    assert reader.read() == [
+        OutputEvent(output=Output.GATE, level=True, at_ns=10),
+        OutputEvent(output=Output.GATE, level=False, at_ns=20),
+    ]
+    assert reader.read() == []
+    again = OutputPage.attach(tmp_path / "page")  # line was killed and is back
+    again.write(Output.PERMIT, True, 30)
+    assert [event.at_ns for event in reader.read()] == [30]
+    for page in (reader, writer, again):
+        page.close()
+
+
+def test_a_lapped_reader_is_told(tmp_path: Path) -> None:
+    reader, writer = OutputPage.create(tmp_path / "page"), OutputPage.attach(tmp_path / "page")
+    for n in range(65_537):
+        writer.write(Output.HEARTBEAT, bool(n & 1), n)
+    with pytest.raises(PortError):
+        reader.read()
+    reader.close()
+    writer.close()
+
+
+def test_what_is_no_page_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PortError):
+        OutputPage.attach(tmp_path / "missing")
+    (tmp_path / "short").write_bytes(b"x")
+    with pytest.raises(PortError):
+        OutputPage.attach(tmp_path / "short")
+    (tmp_path / "zero").write_bytes(bytes((8 + 65_536 * 2) * 8))
+    with pytest.raises(PortError):
+        OutputPage.attach(tmp_path / "zero")
