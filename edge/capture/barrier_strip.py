@@ -21,6 +21,8 @@ ACROSS = 32
 SIGMAS = 6.0
 FOLLOW = 0.02  # share of a new frame in the background: follows light over about 50 frames
 MAX_STEP_GAIN = 2.0
+GHOST_RATIO = 1.5
+NOISE_CAP = 12  # grey levels: a larger change between two frames is something moving
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +106,7 @@ class Background:
         self._min = settings.min_length_px
         self._level: np.ndarray | None = None
         self._noise = 0.0
+        self._last: np.ndarray | None = None
         self._free = np.ones(view.samples, bool)
 
     @property
@@ -114,14 +117,14 @@ class Background:
         """Median over time: what moves on is not in it (Cutler and Davis 1998)."""
         self._level = np.median(np.stack(strips), axis=0).astype(np.float32)
         self._free[:] = True
-        if len(strips) > 1:
-            spread = np.abs(strips[-1][::2, ::4].astype(np.float32) - self._level[::2, ::4])
-            self._noise = 1.48 * float(np.median(spread))
+        for strip in strips:
+            self._learn_noise(strip, 0.5)
 
     def occupancy(self, strip: np.ndarray) -> np.ndarray:
         """How many rows differ from the background, per sample along: int (samples,)."""
         assert self._level is not None
-        self._follow_gain(strip)
+        self._follow_light(strip)
+        self._learn_noise(strip, 0.05)
         level = cv2.convertScaleAbs(self._level).reshape(strip.shape)
         if self._polarity == "any":
             diff = cv2.absdiff(strip, level)
@@ -134,7 +137,6 @@ class Background:
             diff = cv2.max(cv2.max(blue, green), red)
         else:
             diff = diff[..., 0]
-        self._learn_noise(diff)
         _, hit = cv2.threshold(diff, self.threshold, 1, cv2.THRESH_BINARY)
         counts: np.ndarray = cv2.reduce(hit, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel()
         return counts
@@ -148,9 +150,7 @@ class Background:
         padded = np.zeros(counts.size + 2, np.int8)
         padded[1:-1] = counts >= self._width
         steps = np.diff(padded)
-        runs = list(
-            zip(np.flatnonzero(steps > 0).tolist(), np.flatnonzero(steps < 0).tolist(), strict=True)
-        )
+        runs = list(zip(np.flatnonzero(steps > 0).tolist(), np.flatnonzero(steps < 0).tolist(), strict=True))
         joined: list[tuple[int, int]] = []
         for start, end in runs:
             if joined and start - joined[-1][1] <= self._join:
@@ -175,6 +175,24 @@ class Background:
         weights = (free * FOLLOW).astype(np.float32)[None, :, None]
         self._level += (strip - self._level) * weights
 
+    def is_ghost(self, strip: np.ndarray, segment: Segment) -> bool:
+        """Whether the outline of this difference is drawn in the background and not in the picture.
+
+        Then something was there when teaching and has gone (Cucchiara et al. 2003 tell ghosts by motion; a
+        belt may stand, so we tell them by their edges).
+        """
+        assert self._level is not None
+        px, margin = self._view.px, 6
+        span = slice(max(0, int(segment.trail / px) - margin), int(segment.lead / px) + margin)
+        level = cv2.convertScaleAbs(self._level).reshape(strip.shape)[:, span]
+        now = np.ascontiguousarray(strip[:, span])
+        mask = (cv2.absdiff(now, level).reshape(now.shape).max(axis=2) > self.threshold).astype(np.uint8)
+        outline = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).astype(bool)
+        if not outline.any():
+            return False
+        drawn_now, drawn_then = (_steepness(picture)[outline].mean() for picture in (now, level))
+        return bool(drawn_then > GHOST_RATIO * drawn_now)
+
     def absorb(self, strip: np.ndarray, segment: Segment) -> None:
         """What lies here never moved: it is background."""
         assert self._level is not None
@@ -182,7 +200,7 @@ class Background:
         span = slice(max(0, int(segment.trail / px) - margin), int(segment.lead / px) + margin)
         self._level[:, span] = strip[:, span]
 
-    def _follow_gain(self, strip: np.ndarray) -> None:
+    def _follow_light(self, strip: np.ndarray) -> None:
         assert self._level is not None
         columns = np.flatnonzero(self._free)[::4]
         if columns.size * 4 < 0.15 * self._view.samples:
@@ -194,8 +212,18 @@ class Background:
             np.multiply(self._level, min(max(gain, 1 / MAX_STEP_GAIN), MAX_STEP_GAIN), out=self._level)
             np.minimum(self._level, 255.0, out=self._level)
 
-    def _learn_noise(self, diff: np.ndarray) -> None:
-        columns = np.flatnonzero(self._free)[::4]
-        if columns.size >= 8:
-            # The median of |max of channels| is near 1 sigma: a little high, on the careful side.
-            self._noise += 0.1 * (float(np.median(diff[::2, columns])) - self._noise)
+    def _learn_noise(self, strip: np.ndarray, share: float) -> None:
+        """Sigma from what changes between two frames: shadows and drift are no noise, and move slowly."""
+        now, last = strip[::4, ::4].astype(np.int16), self._last
+        self._last = now
+        if last is not None and self._free.any():
+            sigma = 0.89 * float(np.mean(np.minimum(np.abs(now - last), NOISE_CAP)[:, self._free[::4]]))
+            self._noise += share * (sigma - self._noise)
+
+
+def _steepness(picture: np.ndarray) -> np.ndarray:
+    """Largest gradient over the channels, per pixel; `picture`: uint8 (across, along, channels)."""
+    along = np.abs(cv2.Sobel(picture, cv2.CV_32F, 1, 0)).reshape(picture.shape)
+    across = np.abs(cv2.Sobel(picture, cv2.CV_32F, 0, 1)).reshape(picture.shape)
+    steep: np.ndarray = (along + across).max(axis=2)
+    return steep

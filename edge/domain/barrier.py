@@ -58,7 +58,7 @@ class BarrierSettings:
     teach_frames: int = 15
     polarity: Literal["any", "brighter", "darker"] = "any"
     threshold: int | None = None
-    threshold_floor: int = 18
+    threshold_floor: int = 24
     min_travel_px: float | None = None
     absorb_after_ms: float = 2_000.0
     coast_ms: float = 500.0

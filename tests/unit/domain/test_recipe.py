@@ -32,9 +32,7 @@ def make_recipe(**changes: object) -> Recipe:
     view = View(
         camera="top",
         locate=Locate(kind=LocateKind.BLOB, rotate=True, template=b"\x89PNG\xff\x00"),
-        checks=(
-            make_check(ignore=(Polygon(points=((0, 0), (5, 0), (5, 5))),), region=Rect(x=1, y=2, width=30, height=40)),
-        ),
+        checks=(make_check(ignore=(mask,), region=Rect(x=1, y=2, width=30, height=40)),),
         picture=PictureLimits(
             patch=Rect(x=0, y=0, width=40, height=20), brightness_min=50, brightness_max=90, focus_min=10
         ),

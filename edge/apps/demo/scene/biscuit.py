@@ -13,8 +13,18 @@ import numpy.typing as npt
 from edge.apps.demo.scene.spec import Defect
 from edge.apps.demo.scene.surface import MID, SIZE, Product, Surface, grid
 from edge.apps.demo.scene.texture import (
-    blob, fbm, grain, lerp, polygon_alpha, smoothstep, stroke_alpha, text_alpha, wander,
-)  # fmt: skip
+    blob,
+    fbm,
+    grain,
+    lerp,
+    polygon_alpha,
+    scaled,
+    smoothstep,
+    stroke_alpha,
+    text_alpha,
+    tinted,
+    wander,
+)
 
 Image = npt.NDArray[Any]
 Damaged = tuple[Surface, Image]
@@ -39,9 +49,7 @@ def _outline() -> Image:
     return np.array(points) + MID
 
 
-def _on_rounded_rect(
-    s: float, w: float, h: float, r: float, sides: list[float], out: float
-) -> tuple[float, float]:
+def _on_rounded_rect(s: float, w: float, h: float, r: float, sides: list[float], out: float) -> tuple[float, float]:
     """The point `s` px along the edge, starting at the lower right, pushed `out` px along the normal."""
     corners = [(w, -h), (-w, -h), (-w, h), (w, h)]
     normal = 0.0
@@ -76,18 +84,18 @@ def make(rng: np.random.Generator) -> Surface:
     """A good biscuit; `rng` picks its crumb, its pores and how evenly it was baked."""
     alpha = polygon_alpha(_outline(), SIZE)
     inside = cv2.distanceTransform((alpha > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    word = cv2.GaussianBlur(text_alpha("EDGE", SIZE, (MID, MID), scale=2.35, thickness=8.5), (0, 0), 1.7)
+    word = cv2.GaussianBlur(text_alpha("EDGE", SIZE, (MID, MID), scale=2.5, thickness=8.0), (0, 0), 1.9)
     groove = np.exp(-(((inside - 27.0) / 3.0) ** 2))
     holes = _holes()
     dome = 11.0 * np.sqrt(np.maximum(0.0, 1.0 - (1.0 - np.minimum(inside / 20.0, 1.0)) ** 2))
-    rough = 0.62 * grain((SIZE, SIZE), rng, sigma_px=1.3) + 0.75 * fbm((SIZE, SIZE), rng, cell_px=22.0)
+    rough = 0.30 * grain((SIZE, SIZE), rng, sigma_px=1.2) + 0.80 * fbm((SIZE, SIZE), rng, cell_px=34.0, gain=0.42)
     pores = smoothstep(2.35, 3.1, grain((SIZE, SIZE), rng, sigma_px=1.25)) * (inside > 10)
-    height = dome + 3.6 * word - 2.6 * groove - 8.0 * holes + rough - 2.4 * pores
+    height = dome + 5.4 * word - 3.2 * groove - 8.0 * holes + rough - 2.4 * pores
     bake = fbm((SIZE, SIZE), rng, cell_px=150.0, octaves=3)
     brown = 0.82 * np.exp(-inside / 9.0) + 0.12 * np.exp(-inside / 40.0)
-    brown += 0.20 * word + 0.05 * bake + 0.035 * rough
+    brown += 0.24 * word + 0.05 * bake + 0.045 * rough + 0.05 * (0.5 - groove)
     albedo = lerp(np.broadcast_to(_GOLD, (SIZE, SIZE, 3)), _BROWN, np.clip(brown, 0.0, 1.0))
-    albedo = albedo * (1.0 - 0.62 * holes - 0.10 * groove - 0.34 * pores)[..., None]
+    albedo = scaled(albedo, 1.0 - 0.62 * holes - 0.10 * groove - 0.34 * pores)
     return Surface(height=height.astype(np.float32), albedo=albedo.astype(np.float32), alpha=alpha)
 
 
@@ -125,9 +133,7 @@ def _broken(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
 
 def _burnt(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     """Too long at the hot side of the oven: dark from one edge inward, raised places first."""
-    reach_px, strength = {"gross": (250.0, 0.93), "medium": (105.0, 0.78), "subtle": (48.0, 0.42)}[
-        defect.severity
-    ]
+    reach_px, strength = {"gross": (250.0, 0.93), "medium": (105.0, 0.78), "subtle": (48.0, 0.42)}[defect.severity]
     x, y = grid()
     angle = float(rng.uniform(0.0, 2.0 * math.pi))
     along = x * math.cos(angle) + y * math.sin(angle)
@@ -146,7 +152,7 @@ def _misshapen(good: Surface, defect: Defect, rng: np.random.Generator) -> Damag
     x, y = grid()
     angle = float(rng.uniform(0.0, 2.0 * math.pi))
     # A caved-in side has room for the whole push; a bulge must stay on the canvas and on the belt.
-    push_px *= 1.0 if rng.random() < 0.6 else -0.6
+    push_px *= 1.0 if rng.random() < 0.6 else -0.85
     ux, uy = math.cos(angle), math.sin(angle)
     at = min(HALF_W / max(abs(ux), 1e-6), HALF_H / max(abs(uy), 1e-6)) * 0.96
     weight = np.exp(-((x - at * ux) ** 2 + (y - at * uy) ** 2) / (2.0 * 78.0**2)).astype(np.float32)
@@ -163,27 +169,30 @@ def _misshapen(good: Surface, defect: Defect, rng: np.random.Generator) -> Damag
 def _crack(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     """A crack from the edge inward: a dark gap with pale, slightly lifted lips."""
     width_px, length_px, depth = {
-        "gross": (7.0, 330.0, 1.0), "medium": (4.2, 190.0, 0.9), "subtle": (1.3, 75.0, 0.55),
+        "gross": (6.5, 330.0, 0.95), "medium": (4.2, 200.0, 0.88), "subtle": (1.3, 75.0, 0.5),
     }[defect.severity]  # fmt: skip
     angle = float(rng.uniform(0.0, 2.0 * math.pi))
     ux, uy = math.cos(angle), math.sin(angle)
     at = min(HALF_W / max(abs(ux), 1e-6), HALF_H / max(abs(uy), 1e-6)) * 0.93
     heading = math.atan2(-uy * 0.8, -ux) + float(rng.uniform(-0.3, 0.3))
     points = wander((MID + at * ux, MID + at * uy), heading, length_px, rng, turn=0.22)
-    line = stroke_alpha(points, SIZE, width_px=width_px) * (good.alpha > 0.5)
+    line: Image = np.zeros((SIZE, SIZE), np.float32)
+    # A crack tapers out towards its end and is nowhere of one width.
+    for taper, until in ((0.45, 1.0), (0.7, 0.8), (1.0, 0.5)):
+        piece = points[: max(3, round(len(points) * until))]
+        line = np.maximum(line, stroke_alpha(piece, SIZE, width_px=max(0.5, width_px * taper)))
+    line = line * (0.75 + 0.25 * np.clip(grain((SIZE, SIZE), rng, sigma_px=1.5), -1, 1)) * (good.alpha > 0.5)
     gap = cv2.GaussianBlur(line, (0, 0), 0.7)
     lips = np.clip(cv2.GaussianBlur(line, (0, 0), 1.6 + 0.5 * width_px) * 1.6 - gap, 0.0, 1.0)
     albedo = lerp(good.albedo, _PALE, 0.5 * depth * lips)
-    albedo = albedo * (1.0 - 0.80 * depth * gap)[..., None]
+    albedo = scaled(albedo, 1.0 - 0.80 * depth * gap)
     out = replace(good, height=good.height - 6.0 * depth * gap + 1.5 * depth * lips, albedo=albedo)
     return out, line
 
 
 def _spot(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     """Something foreign baked in or lying on it: charred crumb, grease, a bit of blue belt or glove."""
-    radius_px, strength = {"gross": (27.0, 0.96), "medium": (13.0, 0.92), "subtle": (4.0, 0.75)}[
-        defect.severity
-    ]
+    radius_px, strength = {"gross": (27.0, 0.96), "medium": (13.0, 0.92), "subtle": (4.0, 0.75)}[defect.severity]
     colours = ([0.10, 0.11, 0.13], [0.42, 0.23, 0.12], [0.16, 0.25, 0.20])
     colour = np.array(colours[int(rng.integers(len(colours)))], np.float32)
     weight = blob(SIZE, _inside_point(rng, radius_px + 24.0), radius_px, rng, rough=0.28, soft_px=1.5)
@@ -191,12 +200,10 @@ def _spot(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     speckle = 1.0 + 0.18 * grain((SIZE, SIZE), rng, sigma_px=1.2)
     out = replace(
         good,
-        albedo=lerp(good.albedo, colour * speckle[..., None], strength * weight),
+        albedo=lerp(good.albedo, tinted(colour, speckle), strength * weight),
         height=good.height + 2.5 * cv2.GaussianBlur(weight, (0, 0), 1.5),
     )
     return out, weight
 
 
-PRODUCT = Product(
-    make=make, damage=damage, glare=None, texture=(1.5, 2.0), crumb_bgr=(70, 118, 158), crumbs=46
-)
+PRODUCT = Product(make=make, damage=damage, glare=None, texture=(1.5, 2.0), crumb_bgr=(70, 118, 158), crumbs=46)

@@ -12,7 +12,17 @@ import numpy.typing as npt
 
 from edge.apps.demo.scene.spec import Defect
 from edge.apps.demo.scene.surface import MID, SIZE, Product, Surface, grid
-from edge.apps.demo.scene.texture import blob, fbm, grain, lerp, smoothstep, stroke_alpha, wander
+from edge.apps.demo.scene.texture import (
+    blob,
+    fbm,
+    grain,
+    lerp,
+    scaled,
+    smoothstep,
+    stroke_alpha,
+    tinted,
+    wander,
+)
 
 Image = npt.NDArray[Any]
 Damaged = tuple[Surface, Image]
@@ -65,7 +75,7 @@ def make(rng: np.random.Generator) -> Surface:
     alpha, height, bevel = _shape(BORE_PX)
     tone = 1.0 + 0.052 * _turning_marks(rng) * (1.0 - 0.8 * bevel)
     tone += 0.012 * fbm((SIZE, SIZE), rng, cell_px=120.0, octaves=2)
-    albedo = np.broadcast_to(_STEEL, (SIZE, SIZE, 3)) * tone[..., None]
+    albedo = tinted(_STEEL, tone)
     albedo = lerp(albedo, _STEEL * 1.12, 0.75 * bevel)
     return Surface(height=height.astype(np.float32), albedo=albedo.astype(np.float32), alpha=alpha)
 
@@ -82,7 +92,7 @@ def glare() -> Image:
     near = np.abs(np.cos(angle - lamp)) ** 5
     fill = np.abs(np.cos(angle - lamp - 1.25)) ** 10
     side = 0.5 + 0.5 * np.cos(angle - lamp)
-    out = 0.70 + 0.62 * near + 0.30 * fill + 0.10 * side
+    out = 0.64 + 0.74 * near + 0.34 * fill + 0.10 * side
     return out.astype(np.float32)
 
 
@@ -119,15 +129,13 @@ def _scratch(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged
     core = cv2.GaussianBlur(line, (0, 0), 0.6)
     albedo = lerp(good.albedo, np.array([0.98, 0.97, 0.96]), 0.85 * depth * core)
     shadow = np.roll(core, (2, 1), axis=(0, 1)) * (1.0 - core)
-    albedo = albedo * (1.0 - 0.55 * depth * shadow)[..., None]
+    albedo = scaled(albedo, 1.0 - 0.55 * depth * shadow)
     return replace(good, albedo=albedo, height=good.height - 2.0 * depth * core), line
 
 
 def _dent(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     """A knock: a hollow with a raised lip; the turning marks are crushed inside."""
-    radius_px, depth_px = {"gross": (33.0, 26.0), "medium": (18.0, 13.0), "subtle": (7.0, 2.4)}[
-        defect.severity
-    ]
+    radius_px, depth_px = {"gross": (33.0, 26.0), "medium": (18.0, 13.0), "subtle": (7.0, 2.4)}[defect.severity]
     x, y, angle = _on_face(rng, 0.7 * radius_px)
     gx, gy = grid()
     along = (gx + MID - x) * math.cos(angle) + (gy + MID - y) * math.sin(angle)
@@ -136,9 +144,9 @@ def _dent(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     hollow = np.exp(-((t / 0.62) ** 4))
     lip = np.exp(-(((t - 0.95) / 0.16) ** 2))
     weight = smoothstep(1.15, 0.85, t) * (good.alpha > 0.5)
-    crushed = _STEEL * (0.95 + 0.05 * grain((SIZE, SIZE), rng, sigma_px=1.5)[..., None])
+    crushed = tinted(_STEEL, 0.817 + 0.043 * grain((SIZE, SIZE), rng, sigma_px=1.5))
     strength = {"gross": 0.9, "medium": 0.8, "subtle": 0.4}[defect.severity]
-    albedo = lerp(good.albedo, crushed * 0.86, strength * hollow)
+    albedo = lerp(good.albedo, crushed, strength * hollow)
     return replace(good, albedo=albedo, height=good.height - depth_px * hollow + 0.16 * depth_px * lip), weight
 
 
@@ -158,7 +166,7 @@ def _burr(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     alpha = np.maximum(good.alpha, added * smoothstep(0.0, 0.1, envelope))
     ragged = envelope * np.exp(-np.maximum(-beyond - 0.3 * out_px, 0.0) / 3.0) * (beyond > -0.8 * CHAMFER_PX)
     shine = 0.93 + 0.14 * grain((SIZE, SIZE), rng, sigma_px=1.4)
-    albedo = lerp(good.albedo, _STEEL * 1.45 * shine[..., None], 0.85 * np.clip(ragged, 0.0, 1.0))
+    albedo = lerp(good.albedo, tinted(_STEEL, 1.45 * shine), 0.85 * np.clip(ragged, 0.0, 1.0))
     height = good.height + 3.0 * cv2.GaussianBlur(alpha - good.alpha, (0, 0), 1.2)
     mask = np.maximum(alpha - good.alpha, ragged * good.alpha)
     return Surface(height=height, albedo=albedo.astype(np.float32), alpha=alpha), mask
@@ -166,9 +174,7 @@ def _burr(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
 
 def _stain(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     """Rust or burnt oil: brown, cloudy, darker at its rim where it dried."""
-    radius_px, strength = {"gross": (58.0, 0.92), "medium": (29.0, 0.80), "subtle": (13.0, 0.32)}[
-        defect.severity
-    ]
+    radius_px, strength = {"gross": (58.0, 0.92), "medium": (29.0, 0.80), "subtle": (13.0, 0.32)}[defect.severity]
     x, y, _ = _on_face(rng, 0.5 * radius_px)
     weight = blob(SIZE, (x, y), radius_px, rng, rough=0.24, soft_px=5.0)
     rim = np.clip(4.0 * weight * (1.0 - weight), 0.0, 1.0)
@@ -195,6 +201,4 @@ def _bore(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     return Surface(height=height.astype(np.float32), albedo=albedo, alpha=alpha), changed
 
 
-PRODUCT = Product(
-    make=make, damage=damage, glare=glare, texture=(1.2, 1.2), crumb_bgr=(96, 96, 94), crumbs=16
-)
+PRODUCT = Product(make=make, damage=damage, glare=glare, texture=(1.2, 1.2), crumb_bgr=(96, 96, 94), crumbs=16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.apps.demo.scene.spec import Defect
-from edge.apps.demo.scene.texture import lit
+from edge.apps.demo.scene.texture import lit, scaled
 
 Image = npt.NDArray[Any]
 
@@ -30,7 +31,7 @@ class Surface:
 
     def bgr(self) -> Image:
         """Lit, (SIZE, SIZE, 3) float32, 1.0 = white."""
-        return self.albedo * lit(self.height)[..., None]
+        return scaled(self.albedo, lit(self.height))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,10 @@ class Product:
     crumbs: int
 
 
+@functools.cache
 def grid() -> tuple[Image, Image]:
-    """x (right) and y (down) of every pixel from the centre, (SIZE, SIZE) float32."""
+    """x (right) and y (down) of every pixel from the centre, (SIZE, SIZE) float32; shared, so not writable."""
     y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
-    return x - np.float32(MID), y - np.float32(MID)
+    x, y = x - np.float32(MID), y - np.float32(MID)
+    x.flags.writeable = y.flags.writeable = False
+    return x, y

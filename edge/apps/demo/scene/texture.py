@@ -51,8 +51,25 @@ def smoothstep(low: float, high: float, x: Image) -> Image:
 
 
 def lerp(a: Image, b: Any, weight: Image) -> Image:
-    """Blend (H, W, 3) `a` to `b` (colour or picture) by (H, W) `weight` 0..1."""
-    return a + (np.asarray(b, np.float32) - a) * weight[..., None]
+    """Blend (H, W, 3) `a` to `b` (colour or picture) by (H, W) `weight` 0..1; float32.
+
+    Plane by plane: numpy is several times slower on a last axis of three.
+    """
+    weight = weight.astype(np.float32, copy=False)
+    targets = np.asarray(b, np.float32) if np.ndim(b) == 1 else cv2.split(np.asarray(b, np.float32))
+    planes = cv2.split(np.asarray(a, np.float32))
+    return cv2.merge([plane + (target - plane) * weight for plane, target in zip(planes, targets, strict=True)])
+
+
+def scaled(a: Image, gain: Image) -> Image:
+    """(H, W, 3) `a` times (H, W) `gain`, float32."""
+    return cv2.multiply(np.asarray(a, np.float32), cv2.merge([gain.astype(np.float32, copy=False)] * 3))
+
+
+def tinted(colour: Image, tone: Image) -> Image:
+    """A BGR colour (3,) times (H, W) `tone`: (H, W, 3) float32."""
+    tone = tone.astype(np.float32, copy=False)
+    return cv2.merge([tone * np.float32(part) for part in colour])
 
 
 def lit(height: Image, *, ambient: float = 0.5) -> Image:
@@ -90,7 +107,7 @@ def text_alpha(
     return cv2.resize(big, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
 
 
-def stroke_alpha(points: Image, size: int, *, width_px: float, over: int = 4) -> Image:
+def stroke_alpha(points: Image, size: int, *, width_px: float, over: int = 2) -> Image:
     """Coverage (size, size) float32 of an open line through `points` (N, 2)."""
     big = np.zeros((size * over, size * over), np.uint8)
     fixed = np.round((points + 0.5) * over * 16).astype(np.int32)
