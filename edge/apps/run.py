@@ -37,10 +37,11 @@ SUPERVISED = "EDGE_SUPERVISED"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """One service: its name, its arguments after `edge`, and how long its loop may stand still."""
+    """One service: its name, its module and arguments (python -m), and how long its loop may stand still."""
 
     name: str
     arguments: tuple[str, ...]
+    module: str = "edge.cli"
     watchdog_s: float = 2.0
 
 
@@ -170,7 +171,7 @@ class Supervisor:
     def _start(self, child: Child, now_ns: int) -> None:
         environment = os.environ | {"NOTIFY_SOCKET": str(self._socket_path(child.unit.name)), SUPERVISED: "1"}
         child.process = subprocess.Popen(
-            [sys.executable, "-m", "edge.cli", *child.unit.arguments], env=environment, stdin=subprocess.DEVNULL
+            [sys.executable, "-m", child.unit.module, *child.unit.arguments], env=environment, stdin=subprocess.DEVNULL
         )
         child.started_ns = child.heard_ns = now_ns
         child.ready = False
