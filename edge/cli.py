@@ -39,7 +39,7 @@ def complain(error: EdgeError) -> None:
 
 def _serve(name: str, arguments: list[str]) -> int:
     """One service until it is told to stop."""
-    from edge import service
+    from edge import log, service
     from edge.settings import station as stations
 
     _die_with_parent()
@@ -51,7 +51,8 @@ def _serve(name: str, arguments: list[str]) -> int:
     station = stations.load(station_file)
     body = _body(name)
     label = f"{name}-{rest[0]}" if rest else name
-    return service.run(label, lambda stop, notifier: body(station, rest, stop, notifier), level=station.log_level)
+    log.setup(label, station.log_level)
+    return service.run(lambda stop, notifier: body(station, rest, stop, notifier))
 
 
 def _take_station(arguments: list[str]) -> tuple[Path, list[str]]:

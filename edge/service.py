@@ -7,6 +7,7 @@ A service's `main` builds everything and then runs one straight loop; the watchd
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import signal
 import socket
@@ -15,10 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from edge import log
 from edge.errors import EXIT_ERROR, EXIT_OK, AlreadyRunning, EdgeError, ServiceError
 
-_log = log.get(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Stop:
@@ -122,9 +122,8 @@ class FileLock:
             self._fd = None
 
 
-def run(name: str, body: Callable[[Stop, Notifier], None], *, level: str = "INFO") -> int:
+def run(body: Callable[[Stop, Notifier], None]) -> int:
     """The process boundary of a service: run `body` until it returns, turn errors into exit codes."""
-    log.setup(name, level)
     stop = Stop()
     stop.install()
     notifier = Notifier.from_environment()

@@ -278,7 +278,10 @@ class Poller:
     def __init__(self, *endpoints: Endpoint) -> None:
         self._poller = zmq.Poller()
         for endpoint in endpoints:
-            self._poller.register(endpoint.socket, zmq.POLLIN)
+            self.add(endpoint)
+
+    def add(self, endpoint: Endpoint) -> None:
+        self._poller.register(endpoint.socket, zmq.POLLIN)
 
     def add_fd(self, fd: int) -> None:
         """E.g. an eventfd that another thread writes to wake this one."""

@@ -132,18 +132,21 @@ def _broken(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
 
 
 def _burnt(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
-    """Too long at the hot side of the oven: dark from one edge inward, raised places first."""
-    reach_px, strength = {"gross": (250.0, 0.93), "medium": (105.0, 0.78), "subtle": (48.0, 0.42)}[defect.severity]
+    """Too long at the hot side of the oven: dark from one edge inward, raised places first, with charred blisters."""
+    reach_px, strength = {"gross": (250.0, 0.93), "medium": (115.0, 0.80), "subtle": (48.0, 0.42)}[defect.severity]
     x, y = grid()
     angle = float(rng.uniform(0.0, 2.0 * math.pi))
     along = x * math.cos(angle) + y * math.sin(angle)
     reach = float((along * (good.alpha > 0.5)).max())
-    edge = along - (reach - reach_px) + 15.0 * fbm((SIZE, SIZE), rng, cell_px=110.0, octaves=5)
-    weight = smoothstep(-14.0, 0.45 * reach_px, edge)
-    dark = strength * weight * (0.88 + 0.08 * np.clip(good.height - 11.0, -1.0, 2.0))
-    albedo = lerp(good.albedo, _BROWN * 0.8, np.clip(1.2 * dark, 0.0, 1.0))
-    albedo = lerp(albedo, _BURNT, np.clip(1.35 * dark - 0.35, 0.0, 0.86))
-    return replace(good, albedo=albedo), weight * good.alpha
+    cloud = fbm((SIZE, SIZE), rng, cell_px=110.0, octaves=5)
+    weight = smoothstep(-16.0, 0.6 * reach_px, along - (reach - reach_px) + 20.0 * cloud)
+    blisters = smoothstep(0.45, 1.15, fbm((SIZE, SIZE), rng, cell_px=16.0, octaves=3))
+    char = strength * smoothstep(0.25, 0.8, weight) * blisters
+    raised = 0.88 + 0.08 * np.clip(good.height - 11.0, -1.0, 2.0)
+    dark = strength * weight * raised
+    albedo = lerp(good.albedo, _BROWN * 0.85, np.clip(1.2 * dark, 0.0, 1.0))
+    albedo = lerp(albedo, _BURNT, np.clip(1.35 * dark - 0.50 + 0.50 * char, 0.0, 0.90))
+    return replace(good, albedo=albedo, height=good.height + 2.2 * char), weight * good.alpha
 
 
 def _misshapen(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
@@ -163,7 +166,9 @@ def _misshapen(good: Surface, defect: Defect, rng: np.random.Generator) -> Damag
 
     out = Surface(height=bend(good.height), albedo=bend(good.albedo), alpha=bend(good.alpha))
     moved = cv2.dilate(np.abs(out.alpha - good.alpha), np.ones((5, 5), np.uint8))
-    return out, moved
+    # The embossing inside moves too; a mask claims what moved by a visible half pixel.
+    shifted = smoothstep(0.2, 0.8, abs(push_px) * weight) * out.alpha
+    return out, np.maximum(moved, shifted)
 
 
 def _crack(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:

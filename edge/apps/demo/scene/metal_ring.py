@@ -189,7 +189,7 @@ def _stain(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
 
 def _bore(good: Surface, defect: Defect, rng: np.random.Generator) -> Damaged:
     """The hole is bored to a wrong diameter, wider or narrower; everything else is right."""
-    error_px = {"gross": 17.0, "medium": 8.0, "subtle": 2.2}[defect.severity]
+    error_px = {"gross": 17.0, "medium": 10.0, "subtle": 2.6}[defect.severity]
     error_px *= 1.0 if rng.random() < 0.5 else -1.0
     alpha, height, bevel = _shape(BORE_PX + error_px)
     _, _, old_bevel = _shape(BORE_PX)

@@ -23,7 +23,7 @@ PRODUCTS: tuple[str, ...] = tuple(DEFECTS)
 
 MAX_ANGLE_DEG: dict[str, float] = {"biscuit": 12.0, "ring": 10.0, "carton": 7.0}
 MAX_DX_PX = 6.0
-MAX_DY_PX = 10.0
+MAX_DY_PX = 6.0
 LIGHT_SPREAD = 0.025
 
 
