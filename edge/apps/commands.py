@@ -1,0 +1,63 @@
+"""The command line for people: help, options, progress. Services start by the short way in `edge.cli`.
+
+Each command imports what it needs when it is called, so that `edge --help` is quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge import __version__
+from edge.errors import EXIT_OK, EXIT_USAGE
+
+StationFile = Annotated[Path, typer.Option("--station", help="The station file.")]
+_DEFAULT = Path("station.toml")
+
+_typer = typer.Typer(
+    name="edge",
+    help="Quality inspection on the device: every part judged, nothing passes unjudged.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@_typer.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False
+) -> None:
+    if version:
+        typer.echo(f"edge {__version__}")
+        raise typer.Exit(EXIT_OK)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(EXIT_USAGE)
+
+
+@_typer.command()
+def run(station: StationFile = _DEFAULT) -> None:
+    """Every service of a station on this machine, started again when it dies. Ends with Ctrl-C."""
+    from edge import log
+    from edge.apps.run import run as run_all
+    from edge.clock import SystemClock
+    from edge.service import Stop
+    from edge.settings.station import load
+
+    settings = load(station)
+    log.setup("run", settings.log_level)
+    stop = Stop()
+    stop.install()
+    run_all(settings, station, stop, SystemClock())
+
+
+def app(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code. EdgeError goes through to `edge.cli`."""
+    try:
+        _typer(args=list(arguments), prog_name="edge")
+    except SystemExit as ended:  # typer says wrong use itself, and how it ends this way
+        return int(ended.code or EXIT_OK)
+    return EXIT_OK
