@@ -54,6 +54,24 @@ def run(station: StationFile = _DEFAULT) -> None:
     run_all(settings, station, stop, SystemClock())
 
 
+@_typer.command()
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; figures are medians over them.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Measure this machine: frames through the ring against a plain copy and the usual ways."""
+    import json
+
+    from edge.apps.bench.bench import run as run_bench
+
+    figures = run_bench(rounds, lambda size, method: typer.echo(f"{size} {method}", err=True))
+    if as_json:
+        typer.echo(json.dumps(figures))
+        return
+    for size, row in figures["transport"].items():
+        typer.echo(f"{size:5}" + "".join(f"  {key.removesuffix('_p50_ms')} {value} ms" for key, value in row.items()))
+
+
 def app(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code. EdgeError goes through to `edge.cli`."""
     try:
