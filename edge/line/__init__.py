@@ -1,0 +1,1 @@
+"""The line: triggers, part ids, deadlines, gate, permit, heartbeat, modes. The smallest process; it decides."""

@@ -1,0 +1,102 @@
+"""Which images are kept, under which name, and what is given up first. Pure: no clock, no disk.
+
+NG, UNSURE and NOT_INSPECTED parts keep every view that has a frame. Of the OK parts every n-th is a sample.
+Images give way before anything else: OK samples first, then UNSURE and NOT_INSPECTED, NG last.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from edge.domain.ledger import StoredPart
+from edge.domain.result import Result
+from edge.domain.verdict import Verdict
+
+DISK_FULL = "disk_full"
+BACKLOG = "backlog"
+OVERWRITTEN = "overwritten"
+RING_GONE = "ring_gone"
+UNWRITABLE = "unwritable"
+STORE_DOWN = "store_down"
+WHYS = (DISK_FULL, BACKLOG, OVERWRITTEN, RING_GONE, UNWRITABLE, STORE_DOWN)
+
+# Rows behind. Copying is quick and encoding is slow: a lag of this many parts means rings will soon turn over.
+BACKLOG_SHEDS_OK = 12
+BACKLOG_SHEDS_UNSURE = 40
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What there is to work with. backlog: rows behind the ledger, counting the part in question."""
+
+    free_bytes: int
+    min_free_bytes: int
+    backlog: int
+
+
+class Sampler:
+    """Counts OK parts, so that a rhythm in the product cannot hide them all from the sample. every 0: none."""
+
+    def __init__(self, every: int) -> None:
+        self._every = every
+        self._seen = 0
+
+    def wants(self, verdict: Verdict) -> bool:
+        if verdict is not Verdict.OK:
+            return True
+        if self._every == 0:
+            return False
+        self._seen = (self._seen + 1) % self._every
+        return self._seen == 0
+
+
+def shed(verdict: Verdict, room: Room) -> str | None:
+    """Why an image of such a part is not kept now; None when it is."""
+    floor = room.min_free_bytes
+    if verdict is Verdict.OK:
+        floor += floor // 4
+    elif verdict is Verdict.NG:
+        floor //= 2
+    if room.free_bytes < floor:
+        return DISK_FULL
+    limit = {Verdict.OK: BACKLOG_SHEDS_OK, Verdict.NG: None}.get(verdict, BACKLOG_SHEDS_UNSURE)
+    return BACKLOG if limit is not None and room.backlog >= limit else None
+
+
+def image_path(part: StoredPart, view: str) -> str:
+    """Relative, with '/'. All from the ledger: a part that is done again after a crash gets the same name.
+
+    The day is the wall clock's at the trigger; it only names the folder.
+    """
+    day = _DAY.match(part.trigger.wall)
+    folder = day.group() if day else "no-date"
+    which = part.record.part
+    name = f"{_safe(which.station)}-{which.epoch}-{which.n}-{_safe(view)}.jpg"
+    return f"{folder}/{_safe(part.trigger.lot)}/{name}"
+
+
+def _safe(text: str) -> str:
+    cleaned = _UNSAFE.sub("_", text)[:60]
+    return cleaned if cleaned.strip(".") else "-"
+
+
+def overlay(part: StoredPart, result: Result, *, width: int, height: int) -> bytes:
+    """JSON beside the image, so that evidence stands alone: verdict, reasons, boxes, placement, what was in force."""
+    content: dict[str, Any] = {
+        "part": str(part.record.part),
+        "row": part.row,
+        "verdict": part.record.verdict,
+        "reasons": part.record.reasons,
+        "trigger": part.trigger,
+        "result": result,
+        "width": width,
+        "height": height,
+    }
+    return msgspec.json.encode(content)

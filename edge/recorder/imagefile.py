@@ -1,0 +1,107 @@
+"""Image files that appear whole or not at all: written in a folder of their own, then renamed (rename(2)).
+
+Not synced: a power cut may lose the last images (the kernel's journal orders data before the rename on ext4), a
+killed process leaves only a file in the unfinished folder, which the next start empties.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import msgspec
+
+from edge.bus.ring import Pixels
+from edge.errors import StoreError
+
+UNFINISHED = ".unfinished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """bytes: picture and overlay together."""
+
+    bytes: int
+    width: int
+    height: int
+
+
+class _Size(msgspec.Struct):
+    width: int
+    height: int
+
+
+def encode_jpeg(pixels: Pixels, quality: int) -> bytes:
+    """(height, width, 1 or 3) uint8, BGR. StoreError when the encoder refuses it."""
+    try:
+        good, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error as error:
+        raise StoreError(f"a frame of {pixels.shape} cannot be encoded: {error}") from error
+    if not good:
+        raise StoreError(f"a frame of {pixels.shape} cannot be encoded")
+    return data.tobytes()
+
+
+class ImageFolder:
+    """The images' folder. One writer. Methods raise OSError as the disk gives it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._unfinished = root / UNFINISHED
+
+    def prepare(self) -> None:
+        """Make the folder and remove what a killed process left half-written."""
+        self._unfinished.mkdir(parents=True, exist_ok=True)
+        for leftover in self._unfinished.iterdir():
+            leftover.unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.root if self.root.exists() else self.root.parent).free
+
+    def write(self, path: str, jpeg: bytes, overlay: bytes) -> int:
+        """Bytes on disk. The overlay first: a picture that is there has its overlay."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._place(target.with_suffix(".json"), overlay)
+        try:
+            self._place(target, jpeg)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.remove(path)
+            raise
+        return len(jpeg) + len(overlay)
+
+    def _place(self, target: Path, data: bytes) -> None:
+        beside = self._unfinished / f"{os.getpid()}-{target.name}"
+        try:
+            beside.write_bytes(data)
+            beside.replace(target)
+        except OSError:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+            raise
+
+    def found(self, path: str) -> Written | None:
+        """A picture already there whole: written before a crash that lost its row."""
+        target = self.root / path
+        try:
+            overlay = target.with_suffix(".json").read_bytes()
+            size = msgspec.json.decode(overlay, type=_Size)
+            return Written(bytes=target.stat().st_size + len(overlay), width=size.width, height=size.height)
+        except (OSError, msgspec.MsgspecError):
+            return None
+
+    def remove(self, path: str) -> None:
+        """Picture, overlay, and folders that became empty."""
+        target = self.root / path
+        target.unlink(missing_ok=True)
+        target.with_suffix(".json").unlink(missing_ok=True)
+        for folder in (target.parent, target.parent.parent):
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # not empty
