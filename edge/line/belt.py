@@ -49,7 +49,7 @@ class Belt(Protocol):
 
 
 class TimeBelt:
-    """Position is running time in ns. Without a belt-running input the belt counts as running while inputs are heard."""
+    """Position is running time in ns. Without a belt-running input the belt runs while inputs are heard."""
 
     def __init__(self, *, has_input: bool, now_ns: int) -> None:
         self._has_input = has_input
