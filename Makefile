@@ -1,9 +1,9 @@
-# Two commands are enough: `make demo` and `make test`. Each makes .venv first, and again only when something changed.
+# `make test` is enough: it makes .venv first, and again only when something changed.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types rules format faults lock media fresh clean
+.PHONY: help setup test lint types rules format lock media fresh clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -13,10 +13,6 @@ help: ## this list
 
 setup: ## make .venv with everything, the tools and the tests' system packages too
 	@deploy/setup.sh test
-
-demo: ## the virtual line, every service and the panel (ARGS="--seconds 60 --seed 1")
-	@deploy/setup.sh run
-	@$(BIN)/edge demo $(ARGS)
 
 test: lint types ## lint, types, then every test: rules and unit first, real processes last
 	@$(BIN)/pytest $(ARGS)
@@ -34,9 +30,6 @@ rules: setup ## only the rules of the house: layers, locks, forbidden things
 format: setup ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
-
-faults: setup ## kill and freeze every process many times (hours; resumable; ARGS="--per-process 1000")
-	@$(BIN)/python -m tests.system.faults $(ARGS)
 
 media: setup ## draw the recorded videos of the tests anew
 	@$(BIN)/python -m edge.apps.demo.scene.record tests/media $(ARGS)

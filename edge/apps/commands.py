@@ -6,16 +6,12 @@ Each command imports what it needs when it is called, so that `edge --help` is q
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edge import __version__
 from edge.errors import EXIT_OK, EXIT_USAGE
-
-StationFile = Annotated[Path, typer.Option("--station", help="The station file.")]
-_DEFAULT = Path("station.toml")
 
 _typer = typer.Typer(
     name="edge",
@@ -36,22 +32,6 @@ def _top(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(EXIT_USAGE)
-
-
-@_typer.command()
-def run(station: StationFile = _DEFAULT) -> None:
-    """Every service of a station on this machine, started again when it dies. Ends with Ctrl-C."""
-    from edge import log
-    from edge.apps.run import run as run_all
-    from edge.clock import SystemClock
-    from edge.service import Stop
-    from edge.settings.station import load
-
-    settings = load(station)
-    log.setup("run", settings.log_level)
-    stop = Stop()
-    stop.install()
-    run_all(settings, station, stop, SystemClock())
 
 
 @_typer.command()

@@ -8,9 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from edge.domain.barrier import BarrierSettings
 from edge.errors import SettingsError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Length = Annotated[float, Field(ge=0, le=1_000_000)]
+Level = Annotated[int, Field(ge=0, le=255)]
 MAX_STATION_BYTES = 200_000
 
 
@@ -19,17 +23,41 @@ class Strict(BaseModel):
 
 
 class BarrierTable(Strict):
-    """`[camera.barrier]`: the light barrier in the image; fields as in `edge.domain.barrier.BarrierSettings`."""
+    """`[camera.barrier]`: the light barrier in the image. Fields, defaults and what must fit together are those of
+    `edge.domain.barrier.BarrierSettings`; the bounds here only keep nonsense out."""
 
     axis: Literal["x", "y"] = "x"
     direction: Literal["+", "-"] = "+"
-    line: Annotated[float, Field(ge=0.05, le=0.95)] = 0.5
-    region_from: Annotated[float, Field(ge=0, le=1)] = 0.0
-    region_to: Annotated[float, Field(ge=0, le=1)] = 1.0
-    min_length_px: Annotated[float, Field(gt=0)] = 20.0
-    max_length_px: Annotated[float, Field(gt=0)] = 100_000.0
-    part_length_px: Annotated[float, Field(ge=0)] = 0.0
-    threshold: Annotated[float, Field(ge=0, le=255)] = 0.0
+    line: Fraction = 0.5
+    along: tuple[Fraction, Fraction] = (0.0, 1.0)
+    across: tuple[Fraction, Fraction] = (0.0, 1.0)
+    min_length_px: Length = 12.0
+    max_length_px: Length | None = None
+    min_width_px: Length | None = None
+    part_length_px: Length | None = None
+    learn_part_length: bool = False
+    join_gap_px: Length = 0.0
+    background: Literal["taught", "level"] = "taught"
+    background_bgr: tuple[Level, Level, Level] | None = None
+    teach_frames: Annotated[int, Field(ge=1, le=120)] = 15
+    polarity: Literal["any", "brighter", "darker"] = "any"
+    threshold: Annotated[int, Field(ge=1, le=254)] | None = None
+    threshold_floor: Annotated[int, Field(ge=1, le=254)] = 24
+    min_travel_px: Length | None = None
+    absorb_after_ms: Annotated[float, Field(gt=0, le=3_600_000)] = 2_000.0
+    coast_ms: Annotated[float, Field(ge=0, le=60_000)] = 500.0
+    return_window_ms: Annotated[float, Field(ge=0, le=3_600_000)] = 5_000.0
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> BarrierTable:
+        try:
+            self.settings()
+        except SettingsError as error:
+            raise ValueError(error.message) from error
+        return self
+
+    def settings(self) -> BarrierSettings:
+        return BarrierSettings(**self.model_dump())
 
 
 class Camera(Strict):

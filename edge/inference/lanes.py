@@ -1,0 +1,90 @@
+"""Worker threads, one each, that take at most a few jobs and wake the main loop when one is done."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from edge.clock import Clock
+
+
+class Wake:
+    """An eventfd(2) that wakes a poll from another thread."""
+
+    def __init__(self) -> None:
+        self.fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+
+    def set(self) -> None:
+        os.eventfd_write(self.fd, 1)
+
+    def clear(self) -> None:
+        try:
+            os.eventfd_read(self.fd)
+        except BlockingIOError:
+            return  # nobody had set it
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Job:
+    token: Any
+    future: Future[Any]
+
+
+class Lane:
+    """One thread. Queue: `size` jobs, the running one included; nothing is dropped, `room` says whether to wait.
+
+    An exception in a job that is no EdgeError is a defect of ours: `finished` raises it in the main loop, and the
+    process ends.
+    """
+
+    def __init__(self, name: str, size: int, wake: Wake, clock: Clock) -> None:
+        self.name, self.size = name, size
+        self._wake, self._clock = wake, clock
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._jobs: deque[_Job] = deque()
+        self._begun_ns = 0  # of the running job; 0: none
+
+    @property
+    def depth(self) -> int:
+        return len(self._jobs)
+
+    @property
+    def room(self) -> bool:
+        return len(self._jobs) < self.size
+
+    def busy_ns(self) -> int:
+        """How long the running job has been running; 0 when none is."""
+        begun = self._begun_ns
+        return self._clock.now_ns() - begun if begun else 0
+
+    def submit(self, token: Any, work: Callable[[], Any]) -> None:
+        """`token` comes back with the result. Only when there is room."""
+        future = self._executor.submit(self._timed, work)
+        self._jobs.append(_Job(token=token, future=future))
+        future.add_done_callback(lambda _: self._wake.set())
+
+    def finished(self) -> list[tuple[Any, Any]]:
+        """(token, result) of the jobs that are done, in order."""
+        done = []
+        while self._jobs and self._jobs[0].future.done():
+            job = self._jobs.popleft()
+            done.append((job.token, job.future.result()))
+        return done
+
+    def close(self) -> None:
+        """Waits for the running job; those waiting are not begun."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+    def _timed(self, work: Callable[[], Any]) -> Any:
+        self._begun_ns = self._clock.now_ns()
+        try:
+            return work()
+        finally:
+            self._begun_ns = 0
