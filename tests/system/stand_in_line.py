@@ -8,6 +8,7 @@ the other way at the gate than the ledger says.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from edge.apps.demo.scene.spec import draw_spec
@@ -29,7 +30,7 @@ from edge.store.ledger import LedgerWriter
 
 SEED = 4
 RECIPE = RecipeRef(name="biscuit", version=1, digest="0" * 16)
-TRAVEL_NS, HOLD_NS, BEAT_NS = 800 * MS, 40 * MS, 20 * MS
+TRAVEL_NS, HOLD_NS, BEAT_NS, GAP_NS = 800 * MS, 40 * MS, 20 * MS, 50 * MS
 
 
 class StandIn:
@@ -56,11 +57,15 @@ class StandIn:
         self.page.write(Output.GATE, False, self.clock.now_ns())  # what a killed one left standing
         self.permit = again
         self.page.write(Output.PERMIT, again, self.clock.now_ns())
+        self.awake_ns = 0
         self.pulses: list[tuple[int, bool]] = []
         self.past: list[tuple[int, GateRecord]] = []
 
     def turn(self) -> None:
         now_ns = self.clock.now_ns()
+        if self.awake_ns and now_ns - self.awake_ns > GAP_NS:
+            self.reject_all(self.awake_ns)
+        self.awake_ns = now_ns
         for message in self.inputs.drain():
             self.hear(message)
         asked = self.commands.receive(1)
@@ -79,6 +84,18 @@ class StandIn:
         if now_ns - self.status_ns > SECOND // 2:
             self.status_ns = now_ns
             self.report(now_ns)
+
+    def reject_all(self, since_ns: int) -> None:
+        """Nobody steered since then: what was still to come is rejected; of what was under the gate nothing is said."""
+        self.pulses = []
+        self.page.write(Output.GATE, False, self.clock.now_ns())
+        kept = []
+        for at_ns, record in self.past:
+            if record.at_ns - HOLD_NS > since_ns:
+                kept.append((at_ns, replace(record, outcome=GateOutcome.REJECTED)))
+            elif record.at_ns + HOLD_NS < since_ns or record.outcome is GateOutcome.REJECTED:
+                kept.append((at_ns, record))
+        self.past = kept
 
     def hear(self, message: wire.Message) -> None:
         assert isinstance(message, wire.InputEdge | wire.InputLevels)
