@@ -12,7 +12,7 @@ from pathlib import Path
 from edge.errors import EXIT_ERROR, EXIT_USAGE, EdgeError, UsageError
 from edge.service import Notifier, Stop
 
-SERVICES = ("capture", "inference", "recorder")
+SERVICES = ("line", "capture", "inference", "recorder", "panel")
 _DEFAULT_STATION = Path("station.toml")
 
 

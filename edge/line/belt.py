@@ -11,6 +11,7 @@ from typing import Protocol
 
 from edge.clock import MS
 from edge.line.ports import Input, InputEvent
+from edge.settings import station
 
 MILLI = 1000  # belt units in an encoder tick
 _REMEMBERED = 128  # changes kept, for edges that arrive late
@@ -215,3 +216,10 @@ class EncoderBelt:
             if last_ns - at_ns >= _RATE_OVER_NS:
                 break
         self._rate = (last - first) / (last_ns - first_ns)
+
+
+def make_belt(line: station.Line, now_ns: int) -> Belt:
+    """One for each thread that asks: they are told the same events, and so agree."""
+    if line.travel_unit == "encoder":
+        return EncoderBelt()
+    return TimeBelt(has_input=line.belt_input, now_ns=now_ns)

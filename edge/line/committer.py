@@ -8,6 +8,7 @@ is written from the reserve; the rest is kept and tried again until room is back
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import deque
@@ -17,7 +18,7 @@ from typing import Protocol
 
 from edge import log
 from edge.bus.wire import QueueState
-from edge.clock import Clock
+from edge.clock import SECOND, Clock
 from edge.domain.ledger import Alive, Entry, GateRecord, LineMemory, PartRecord, TriggerRecord
 from edge.domain.part import PartId
 from edge.domain.verdict import ReasonCode, Verdict
@@ -29,6 +30,9 @@ QUEUE = 4000
 BATCH = 2000  # entries in one transaction
 _RETRY_S = 0.5
 _IDLE_S = 1.0
+_TOP_UP_NS = 2 * SECOND  # between two looks at the reserve, when nothing waits
+_PRUNE_NS = 60 * SECOND
+_PRUNED = 1000  # records of a kind in one round: more than the fastest line records in a minute
 
 _log = log.get(__name__)
 
@@ -56,7 +60,11 @@ class Ledger(Protocol):
     def commit(self, entries: Sequence[Entry]) -> Mapping[PartId, int]:
         """Durable on return. StoreFull when there is no room: nothing of it was written."""
 
-    def top_up(self) -> bool: ...
+    def top_up(self) -> bool:
+        """Refill the reserve a little."""
+
+    def prune(self, *, keep_ns: int | None, max_parts: int | None, limit: int = 500) -> int:
+        """Retention: remove some of the oldest records."""
 
     def close(self) -> None: ...
 
@@ -87,13 +95,23 @@ class Committer:
     """`start` waits for the epoch; `put` and `done` belong to the main thread; `close` commits what is queued."""
 
     def __init__(
-        self, *, open_ledger: Callable[[], Ledger], progress: Progress, clock: Clock, wake_fd: int, boot_id: str
+        self,
+        *,
+        open_ledger: Callable[[], Ledger],
+        progress: Progress,
+        clock: Clock,
+        wake_fd: int,
+        boot_id: str,
+        keep_ns: int | None = None,
     ) -> None:
+        """keep_ns: how long records stay, in the line's working time; None: for ever."""
         self._open = open_ledger
         self._progress = progress
         self._clock = clock
         self._wake_fd = wake_fd
         self._boot_id = boot_id
+        self._keep_ns = keep_ns
+        self._top_up_ns = self._prune_ns = 0
         self._allow: Callable[[Allow], object] = _nobody
         self._changed = threading.Condition()
         self._jobs: deque[_Job] = deque()
@@ -188,9 +206,19 @@ class Committer:
             ending = self._ending
         if jobs:
             self._write(ledger, jobs, ending=ending)
-        elif not ending:
-            ledger.top_up()
+        if not (ending or self._jobs or self._kept):
+            self._tidy(ledger)
         return not ending or bool(self._jobs)
+
+    def _tidy(self, ledger: Ledger) -> None:
+        now_ns = self._clock.now_ns()
+        if now_ns >= self._top_up_ns:
+            self._top_up_ns = now_ns + _TOP_UP_NS
+            ledger.top_up()
+        if self._keep_ns is not None and now_ns >= self._prune_ns:
+            self._prune_ns = now_ns + _PRUNE_NS
+            with contextlib.suppress(StoreFull):  # a full disk: what is old stays a little longer
+                ledger.prune(keep_ns=self._keep_ns, max_parts=None, limit=_PRUNED)
 
     def _take(self) -> list[_Job]:
         jobs: list[_Job] = []
@@ -216,8 +244,10 @@ class Committer:
     def _write_what_fits(self, ledger: Ledger, jobs: list[_Job]) -> None:
         """What belongs to recorded parts may use the last of the reserve; new triggers and theirs wait."""
         new = {e.part for job in jobs for e in job.entries if isinstance(e, TriggerRecord)}
-        later = [job for job in jobs if any(_waits(entry, new) for entry in job.entries)]
-        now = [job for job in jobs if job not in later]
+        now: list[_Job] = []
+        later: list[_Job] = []
+        for job in jobs:
+            (later if any(_waits(entry, new) for entry in job.entries) else now).append(job)
         self._kept = later
         if not now:
             return

@@ -160,8 +160,8 @@ class GatePlan:
             self.purge(now_ns)
         return slipped
 
-    def lose_belt(self, now_ns: int) -> tuple[PartId, ...]:
-        self._belt.lose(now_ns)
+    def lose_belt(self, at_ns: int, now_ns: int) -> tuple[PartId, ...]:
+        self._belt.lose(at_ns)
         return self.deny_all(now_ns)
 
     def confirm(self, at_ns: int, now_ns: int) -> None:

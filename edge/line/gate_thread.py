@@ -1,7 +1,8 @@
 """The gate's thread: sleeps to the next due time, drives outputs, beats. It touches no disk and no bus.
 
-Queues: what it is told (`INBOX` places; a message that finds no room is refused and counted, and the gate then puts
-everything on reject), what it reports (`REPORTS` places; the oldest stay, what finds no room is counted).
+Queues: what it is told (`INBOX` places; a part or an OK that finds no room is refused and counted, and the gate then
+puts everything on reject; what moves the belt or takes permission away always finds room: it is bounded by what comes
+in while this thread stands still, and a main loop that sees it gone ends), what it reports (`REPORTS` places; the oldest stay, what finds no room is counted).
 """
 
 from __future__ import annotations
@@ -48,10 +49,11 @@ class Inputs:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
     """Reject for one maximum travel. everything: what is in flight never passes either. belt_lost: nor is the belt's
-    position known."""
+    position known, since `at_ns` (the main thread's belt says the same, so that both agree on positions ever after)."""
 
     everything: bool = False
     belt_lost: bool = False
+    at_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +160,11 @@ class GateThread:
         return self._thread.is_alive()
 
     def tell(self, message: Told) -> bool:
-        """Never blocks. False: no room; everything in flight will be put on reject."""
-        if self._inbox.qsize() >= INBOX:
+        """Never blocks. False: no room; everything in flight will be put on reject.
+
+        A lost belt edge would leave this thread's belt apart from the main thread's for ever, a lost permit on.
+        """
+        if isinstance(message, Add | Allow) and self._inbox.qsize() >= INBOX:
             self.stats.refused += 1
             self._overflowed = True
             return False
@@ -269,7 +274,7 @@ class GateThread:
 
     def _purge(self, message: Purge, now_ns: int) -> None:
         if message.belt_lost:
-            self._plan.lose_belt(now_ns)
+            self._plan.lose_belt(message.at_ns or now_ns, now_ns)
         elif message.everything:
             self._plan.deny_all(now_ns)
         else:
@@ -303,13 +308,15 @@ class GateThread:
 
     def _drive(self, output: Output, level: bool) -> None:
         if self._levels.get(output) is not level:
-            self._levels[output] = level
             self._port.set(output, level)
+            self._levels[output] = level
 
     def _rest(self) -> None:
         """However the thread ends: the gate rejects and the permit is off."""
-        self._drive(Output.GATE, self._plan.rejecting)
-        self._drive(Output.PERMIT, False)
+        try:
+            self._drive(Output.GATE, self._plan.rejecting)
+        finally:
+            self._drive(Output.PERMIT, False)
         self._plan.flush(self._clock.now_ns())
         self._hand_over(self._plan.reports())
 

@@ -1,0 +1,98 @@
+"""Which recipe is active and which is being prepared. Inference loads, `line` commits it active. Pure.
+
+A recipe becomes active when its commit is durable; until then triggers carry the one before it. After a restart the
+ledger's memory says which is active; inference then loads that very one again.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from edge.bus.wire import RecipeFailed, RecipeReady
+from edge.clock import MS
+from edge.errors import Refused
+from edge.settings.station import Station
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(RecipeReady)
+Named = tuple[str, int]
+
+
+class Recipes:
+    """`active` is in force for new triggers; `preparing` is what inference is asked to load."""
+
+    def __init__(self, station: Station, remembered: str) -> None:
+        """remembered: LineMemory.recipe_ready. What cannot be read is no recipe, and `damaged`: a person must choose."""
+        self._cameras = {camera.name for camera in station.camera}
+        self._max_travel_ns = round(station.line.max_travel_ms * MS)
+        self._time_travel = station.line.travel_unit == "time"
+        self.active: RecipeReady | None = None
+        self.preparing: Named | None = None
+        self.asked_by = ""
+        self._committing: RecipeReady | None = None
+        self.damaged = False
+        if remembered:
+            try:
+                self.active = _DECODER.decode(remembered)
+            except (msgspec.MsgspecError, ValueError):
+                self.damaged = True
+
+    def ask(self, name: str, version: int, *, by: str) -> bool:
+        """False: it is active already. A later question takes the place of an earlier one."""
+        recipe = self.active.recipe if self.active is not None else None
+        if recipe is not None and (recipe.name, recipe.version) == (name, version):
+            self.preparing = None
+            return False
+        self.preparing, self.asked_by = (name, version), by
+        return True
+
+    def ready(self, report: RecipeReady) -> str | None:
+        """What to commit (JSON for LineMemory) when this is the one that was asked for; None otherwise.
+
+        Refused: it does not fit this station, and is given up.
+        """
+        named = (report.recipe.name, report.recipe.version)
+        if named != self.preparing or self._committing is not None:
+            return None
+        try:
+            self._check(report)
+        except Refused:
+            self.preparing = None
+            raise
+        self._committing = report
+        return _ENCODER.encode(report).decode()
+
+    def committed(self, report: RecipeReady) -> None:
+        """It is durable, and now in force."""
+        self.active, self._committing = report, None
+        if self.preparing == (report.recipe.name, report.recipe.version):
+            self.preparing = None
+
+    def failed(self, report: RecipeFailed) -> bool:
+        """True: it was the one that was asked for; the active one stays."""
+        if (report.name, report.version) != self.preparing:
+            return False
+        self.preparing = None
+        return True
+
+    def remembered(self) -> str:
+        """For LineMemory: what is being committed counts already."""
+        report = self._committing or self.active
+        return "" if report is None else _ENCODER.encode(report).decode()
+
+    def committing(self) -> RecipeReady | None:
+        return self._committing
+
+    def _check(self, report: RecipeReady) -> None:
+        unknown = [camera for camera in report.cameras if camera not in self._cameras]
+        if unknown or len(report.windows_ms) != len(report.cameras) or not report.cameras:
+            raise Refused(
+                f"{report.recipe} needs cameras that this station does not have: {', '.join(unknown) or 'none named'}",
+                hint="change the recipe's views or the station file",
+            )
+        reach_ns = round((report.gate.travel + report.gate.after_ms) * MS)
+        if self._time_travel and reach_ns > self._max_travel_ns:
+            raise Refused(
+                f"{report.recipe}: its gate travel of {report.gate.travel:g} ms is longer than the station allows",
+                hint="correct the travel, or max_travel_ms in the station file",
+            )
