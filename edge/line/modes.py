@@ -59,10 +59,10 @@ class Modes:
         _check_texts(by, reason)
         if mode in (Mode.RUN, Mode.BYPASS) and self.latched:
             raise Refused("the line was stopped and must be reset first", hint="find the cause, then reset")
+        if mode in (Mode.RUN, Mode.BYPASS) and not has_recipe:  # it also says how far it is to the gate
+            raise Refused("no recipe is active", hint="choose a recipe first")
         if mode is Mode.BYPASS:
             return self._bypass(by, reason, minutes, now_ns)
-        if mode is Mode.RUN and not has_recipe:
-            raise Refused("no recipe is active", hint="choose a recipe first")
         if mode is self.mode:
             return None
         return self._enter(mode, by, reason)

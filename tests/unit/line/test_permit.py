@@ -1,0 +1,78 @@
+"""When the machine may run: everything must be there, and silence is no good news."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from edge.bus import topics
+from edge.bus.wire import Status
+from edge.clock import MS, SECOND
+from edge.domain.part import Mode
+from edge.line.permit import Conditions, Health, reasons
+
+WELL = Conditions(
+    mode=Mode.RUN, latched=False, has_recipe=True, inputs_heard=True, belt_known=True, ledger_full=False,
+    ledger_slow=False, bin_full=False, cameras=("top",),
+)  # fmt: skip
+
+
+def status(service: str, state: str) -> Status:
+    return Status(
+        service=service, pid=1, started_ns=1, at_ns=1, state=state, queues=(), counters={}, alarms=()
+    )  # fmt: skip
+
+
+def healthy(capture: str = "ready", inference: str = "ready", now_ns: int = SECOND) -> Health:
+    health = Health()
+    health.hear(status("capture-top", capture), now_ns)
+    health.hear(status("inference", inference), now_ns)
+    return health
+
+
+def test_all_well_is_no_reason() -> None:
+    assert reasons(WELL, healthy(), SECOND) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"mode": Mode.STOPPED}, "stopped"),
+        ({"mode": Mode.SETUP}, "setup"),
+        ({"latched": True}, "latched"),
+        ({"has_recipe": False}, "no_recipe"),
+        ({"inputs_heard": False}, "inputs_lost"),
+        ({"belt_known": False}, "belt_unknown"),
+        ({"ledger_full": True}, "ledger_full"),
+        ({"ledger_slow": True}, "ledger_slow"),
+        ({"bin_full": True}, "bin_full"),
+        ({"cameras": ("top", "side")}, "capture_down:side"),
+    ],
+)
+def test_each_thing_that_is_missing_is_named(change: dict[str, object], reason: str) -> None:
+    assert reasons(replace(WELL, **change), healthy(), SECOND) == (reason,)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("state", ["starting", "degraded", "failed", "stopping"])
+def test_a_camera_that_is_not_ready_stops_the_machine(state: str) -> None:
+    assert reasons(WELL, healthy(capture=state), SECOND) == ("camera_not_ready:top",)
+
+
+def test_inference_may_be_degraded_but_not_starting_or_failed() -> None:
+    assert reasons(WELL, healthy(inference="degraded"), SECOND) == ()
+    for state in ("starting", "failed", "stopping"):
+        assert reasons(WELL, healthy(inference=state), SECOND) == ("inference_not_ready",)
+
+
+def test_silence_is_as_bad_as_bad_news() -> None:
+    late_ns = SECOND + topics.STATUS.silent_after_ms * MS + 1
+    assert reasons(WELL, healthy(), late_ns) == ("capture_down:top", "inference_down")
+    assert reasons(WELL, Health(), SECOND) == ("capture_down:top", "inference_down")
+
+
+def test_a_bypass_needs_no_camera_but_a_place_for_its_records() -> None:
+    bypass = replace(WELL, mode=Mode.BYPASS)
+    assert reasons(bypass, Health(), SECOND) == ()
+    assert reasons(replace(bypass, ledger_full=True), Health(), SECOND) == ("ledger_full",)
+    assert reasons(replace(bypass, inputs_heard=False), Health(), SECOND) == ("inputs_lost",)

@@ -1,0 +1,70 @@
+"""Which recipe is in force: asked for, loaded by inference, durable, and only then active."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.bus.wire import RecipeFailed
+from edge.errors import Refused
+from edge.line.recipes import Recipes
+from edge.settings.station import Line
+from tests.unit.line.plant import ready, station_of
+
+
+def test_a_recipe_is_active_when_it_is_durable_and_not_before() -> None:
+    recipes = Recipes(station_of(), "")
+    assert recipes.ask("biscuit", 3, by="lan")
+    assert recipes.preparing == ("biscuit", 3)
+    text = recipes.ready(ready())
+    assert text
+    assert recipes.active is None
+    assert recipes.remembered() == text  # another change of memory meanwhile must not lose it
+    assert recipes.ready(ready()) is None  # inference repeats itself
+    recipes.committed(ready())
+    assert recipes.active == ready()
+    assert recipes.preparing is None
+
+
+def test_what_nobody_asked_for_changes_nothing() -> None:
+    recipes = Recipes(station_of(), "")
+    assert recipes.ready(ready()) is None
+    recipes.ask("biscuit", 4, by="lan")
+    assert recipes.ready(ready(version=3)) is None
+    assert not recipes.failed(RecipeFailed(name="biscuit", version=3, message="m", hint="h"))
+    assert recipes.failed(RecipeFailed(name="biscuit", version=4, message="m", hint="h"))
+    assert recipes.preparing is None
+
+
+def test_the_active_one_stays_when_another_fails() -> None:
+    recipes = Recipes(station_of(), "")
+    recipes.active = ready(version=3)
+    recipes.ask("biscuit", 4, by="lan")
+    recipes.failed(RecipeFailed(name="biscuit", version=4, message="m", hint="h"))
+    assert recipes.active == ready(version=3)
+    assert not recipes.ask("biscuit", 3, by="lan")
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [(ready("side"), "cameras"), (ready(travel=1970), "travel"), (ready("top", "side"), "side")],
+)
+def test_a_recipe_that_does_not_fit_the_station_is_given_up(report: object, words: str) -> None:
+    recipes = Recipes(station_of(Line(max_travel_ms=2000)), "")
+    recipes.ask("biscuit", 3, by="lan")
+    with pytest.raises(Refused, match=words):
+        recipes.ready(report)  # type: ignore[arg-type]
+    assert recipes.preparing is None
+    assert recipes.active is None
+
+
+def test_the_ledger_remembers_and_a_damaged_memory_is_no_recipe() -> None:
+    recipes = Recipes(station_of(), "")
+    recipes.ask("biscuit", 3, by="lan")
+    text = recipes.ready(ready())
+    assert text is not None
+    again = Recipes(station_of(), text)
+    assert again.active == ready()
+    for damaged in (text[:-5], "{}", "[]", '"x"'):
+        broken = Recipes(station_of(), damaged)
+        assert broken.active is None
+        assert broken.damaged
