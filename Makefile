@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup test lint types rules format lock media fresh clean
+.PHONY: help setup demo test lint types rules faults format lock media fresh clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -13,6 +13,10 @@ help: ## this list
 
 setup: ## make .venv with everything, the tools and the tests' system packages too
 	@deploy/setup.sh test
+
+demo: ## a virtual line, every service and the panel here (ARGS="--product ring --rate 120")
+	@deploy/setup.sh run
+	@$(BIN)/edge demo $(ARGS)
 
 test: lint types ## lint, types, then every test: rules and unit first, real processes last
 	@$(BIN)/pytest $(ARGS)
@@ -26,6 +30,9 @@ types: setup ## static types
 
 rules: setup ## only the rules of the house: layers, locks, forbidden things
 	@$(BIN)/pytest -q tests/rules
+
+faults: setup ## kill and freeze every process 1,000 times; goes on where it was stopped (ARGS="--per-process 20")
+	@$(BIN)/python -m edge.apps.demo.faults $(ARGS)
 
 format: setup ## let ruff rewrite what it can
 	@$(BIN)/ruff check --fix-only .

@@ -126,6 +126,7 @@ class EncoderBelt:
         self._rate = 0.0  # units per ns while running
         self._held_ns: int | None = None  # since when the belt-running input says: standing
         self._resumed_ns = 0
+        self._started_ns = 0  # when the belt-running input last said that it starts
         self._lost = True
 
     @property
@@ -143,8 +144,9 @@ class EncoderBelt:
     def take(self, event: InputEvent) -> bool:
         if event.input is Input.BELT:
             if event.value:
-                if self._held_ns is not None:
-                    self._resumed_ns = event.at_ns
+                if self._held_ns is not None:  # what it ran between the last count and the stop stays
+                    self._resumed_ns = event.at_ns - max(0, self._held_ns - self._counted_ns())
+                    self._started_ns = event.at_ns
                 self._held_ns = None
             elif self._held_ns is None:
                 self._held_ns = event.at_ns
@@ -161,7 +163,7 @@ class EncoderBelt:
         if at_ns >= last_ns:
             if not self._moving():
                 return last
-            from_ns = max(last_ns, self._resumed_ns)
+            from_ns = self._counted_ns()
             until_ns = at_ns if self._held_ns is None else min(at_ns, self._held_ns)
             return last + round(min(max(0, until_ns - from_ns), _EXTRAPOLATE_NS) * self._rate)
         later_ns, later = last_ns, last
@@ -179,13 +181,17 @@ class EncoderBelt:
             return last_ns
         if not self.running:
             return None
-        return max(last_ns, self._resumed_ns) + round((position - last) / self._rate)
+        return self._counted_ns() + round((position - last) / self._rate)
 
     def span(self, duration_ns: int) -> int:
         return round(duration_ns * self._rate)
 
     def travel(self, travel: float) -> int:
         return round(travel * MILLI)
+
+    def _counted_ns(self) -> int:
+        """Running time counts on from here: the last count, or as if it had been made after the stop."""
+        return max(self._counts[-1][0] if self._counts else 0, self._resumed_ns)
 
     def _moving(self) -> bool:
         return len(self._counts) > 1 and self._counts[-1][1] > self._counts[-2][1]
@@ -205,17 +211,18 @@ class EncoderBelt:
 
     def _estimate(self) -> None:
         """The rate over the last moving stretch; a standing belt leaves the last rate as it was."""
-        if not self._moving():
+        if not self._moving() or self._held_ns is not None:
             return
         last_ns, last = self._counts[-1]
         first_ns, first, later = last_ns, last, last
         for at_ns, count in list(self._counts)[-2::-1]:
-            if count >= later:  # it stood here
+            if count >= later or at_ns < self._started_ns:  # it stood here
                 break
             first_ns, first, later = at_ns, count, count
             if last_ns - at_ns >= _RATE_OVER_NS:
                 break
-        self._rate = (last - first) / (last_ns - first_ns)
+        if first_ns < last_ns:
+            self._rate = (last - first) / (last_ns - first_ns)
 
 
 def make_belt(line: station.Line, now_ns: int) -> Belt:

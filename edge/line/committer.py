@@ -1,9 +1,9 @@
 """The commit thread: whatever is queued becomes one transaction; then, and only then, the gate hears of an OK.
 
-Queue: `QUEUE` entries for new triggers; one that finds no room is refused, and the line then accepts none (an outage,
-permit off). What follows an accepted trigger always finds room: it is bounded by the parts in flight. When the disk
-cannot keep up, parts are rejected, as their OK is not durable in time. On a full disk what belongs to recorded parts
-is written from the reserve; the rest is kept and tried again until room is back.
+Queue: `QUEUE` entries for new triggers; one that finds no room is not accepted: the line asks `has_room`, counts it,
+and then accepts none (an outage, permit off). What follows an accepted trigger always finds room: it is bounded by the
+parts in flight. When the disk cannot keep up, parts are rejected, as their OK is not durable in time. On a full disk
+what belongs to recorded parts is written from the reserve; the rest is kept and tried again until room is back.
 """
 
 from __future__ import annotations
@@ -82,7 +82,6 @@ class Committed:
 class CommitStats:
     duration: Jitter = field(default_factory=Jitter)
     commits: int = 0
-    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ class Committer:
         return done
 
     def queues(self) -> tuple[QueueState, ...]:
-        return (QueueState(name="commits", size=QUEUE, depth=self._depth, dropped=self.stats.refused),)
+        return (QueueState(name="commits", size=QUEUE, depth=self._depth),)
 
     def close(self, timeout_s: float = 1.5) -> None:
         """Commit what is queued if that works, close the ledger, end."""

@@ -93,7 +93,7 @@ class Flow:
         """A new part. False: it could not be accepted, which is an outage, and all in flight is rejected."""
         if not self._committer.has_room():
             self._outages.begin(NO_ROOM, announced.at_ns)
-            self._gate.tell(Purge(everything=True))
+            self._gate.tell(Purge(halt=True))
             self.not_accepted += 1
             return False
         trigger, window = self._accept(announced)
@@ -140,7 +140,7 @@ class Flow:
 
     def halt(self) -> None:
         """Nothing in flight may pass any more."""
-        self._gate.tell(Purge(everything=True))
+        self._gate.tell(Purge(halt=True))
 
     # --- out --------------------------------------------------------------------------------------------------
 

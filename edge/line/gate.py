@@ -85,6 +85,7 @@ class _Slot:
     missed: bool = False  # it could not pass when its window began: no half openings
     begun: bool = False
     confirmed: bool = False
+    finishing: bool = False  # the line was halted while it was under the open gate
     past_ns: int = 0
 
     @property
@@ -137,6 +138,20 @@ class GatePlan:
             slot.denied = True
         self.purge(now_ns)
         return tuple(self._slots)
+
+    def halt(self, now_ns: int) -> tuple[PartId, ...]:
+        """As `deny_all`, but an OK part that is under the open gate now leaves it whole: a gate that closes on a part
+        tears it, and nobody knows where the halves go. With it go OK parts whose windows overlap."""
+        self._advance(now_ns)
+        here = self._belt.position(now_ns)
+        group = [s for s in self._slots.values() if s.begun and here < s.window.end and self._open(s)]
+        for slot in group:  # grows while it is walked: neighbours of neighbours
+            slot.finishing = True
+            group += [s for s in self._slots.values() if s.may_pass and not s.finishing and s.overlaps(slot)]
+        for slot in self._slots.values():
+            slot.denied = slot.denied or not slot.finishing
+        self.purge(now_ns)
+        return tuple(part for part, slot in self._slots.items() if slot.denied)
 
     def purge(self, now_ns: int) -> None:
         """Parts from before are unknown: reject for one maximum travel of running belt."""
@@ -230,10 +245,12 @@ class GatePlan:
 
     def _decide(self, now_ns: int) -> bool:
         """True when the gate may let through."""
-        if not self._belt.ready or self.purging(now_ns):
+        if not self._belt.ready:
             return False
         here = self._belt.position(now_ns)
         inside = [s for s in self._slots.values() if s.window.start <= here < s.window.end]
+        if self.purging(now_ns):
+            return any(slot.finishing and self._open(slot) for slot in inside)
         if self._settings.kind == "reject_pulse":
             return all(slot.may_pass and not slot.missed for slot in inside)
         return any(self._open(slot) for slot in inside)
@@ -254,7 +271,7 @@ class GatePlan:
         self._furthest = here if self._furthest is None else max(here, self._furthest)
         begun = [s for s in self._slots.values() if not s.begun and s.window.start <= here]
         shut = self.purging(now_ns) or not self._belt.ready
-        missed = [slot for slot in begun if shut or not self._open(slot)]
+        missed = [slot for slot in begun if (shut and not slot.finishing) or not self._open(slot)]
         for slot in begun:
             slot.begun = True
         for slot in missed:

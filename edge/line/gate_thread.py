@@ -2,7 +2,8 @@
 
 Queues: what it is told (`INBOX` places; a part or an OK that finds no room is refused and counted, and the gate then
 puts everything on reject; what moves the belt or takes permission away always finds room: it is bounded by what comes
-in while this thread stands still, and a main loop that sees it gone ends), what it reports (`REPORTS` places; the oldest stay, what finds no room is counted).
+in while this thread stands still, and a main loop that sees it gone ends), what it reports (`REPORTS` places; the
+oldest stay, what finds no room is counted).
 """
 
 from __future__ import annotations
@@ -48,10 +49,15 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purge:
-    """Reject for one maximum travel. everything: what is in flight never passes either. belt_lost: nor is the belt's
-    position known, since `at_ns` (the main thread's belt says the same, so that both agree on positions ever after)."""
+    """Reject for one maximum travel.
+
+    everything: what is in flight never passes either. halt: the same, but for an OK part that is under the open gate
+    now. belt_lost: nor is the belt's position known, since `at_ns` (the main thread's belt is told the same time, so
+    that both agree on positions ever after).
+    """
 
     everything: bool = False
+    halt: bool = False
     belt_lost: bool = False
     at_ns: int = 0
 
@@ -277,6 +283,8 @@ class GateThread:
             self._plan.lose_belt(message.at_ns or now_ns, now_ns)
         elif message.everything:
             self._plan.deny_all(now_ns)
+        elif message.halt:
+            self._plan.halt(now_ns)
         else:
             self._plan.purge(now_ns)
 

@@ -22,7 +22,7 @@ class Recipes:
     """`active` is in force for new triggers; `preparing` is what inference is asked to load."""
 
     def __init__(self, station: Station, remembered: str) -> None:
-        """remembered: LineMemory.recipe_ready. What cannot be read is no recipe, and `damaged`: a person must choose."""
+        """remembered: LineMemory.recipe_ready. What cannot be read is no recipe, and `damaged`: choose anew."""
         self._cameras = {camera.name for camera in station.camera}
         self._max_travel_ns = round(station.line.max_travel_ms * MS)
         self._time_travel = station.line.travel_unit == "time"

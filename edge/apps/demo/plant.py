@@ -115,10 +115,10 @@ class Plant:
 
     def begin(self, recipe: str, version: int, lot: str) -> None:
         """Recipe, lot, RUN: from here the permit comes on, and with it the first part. Refused says why not."""
-        self._command(wire.SetLot(lot=lot, by=BY))
-        self._command(wire.ActivateRecipe(name=recipe, version=version, by=BY))
+        self.order(wire.SetLot(lot=lot, by=BY))
+        self.order(wire.ActivateRecipe(name=recipe, version=version, by=BY))
         self._until(lambda: self._is_active(recipe, version), _ACTIVE_WITHIN_S, f"{recipe}@{version} is not active")
-        self._command(wire.SetMode(mode=Mode.RUN, by=BY))
+        self.order(wire.SetMode(mode=Mode.RUN, by=BY))
 
     def turn(self) -> None:
         """One round of the supervisor, 50 ms at most. ServiceError when the virtual line has died."""
@@ -179,8 +179,9 @@ class Plant:
         state = self.state()
         return state is not None and state.active is not None and str(state.active) == f"{recipe}@{version}"
 
-    def _command(self, request: wire.Message) -> None:
-        """Ask until `line` answers: right after a start it may be busy with its ledger."""
+    def order(self, request: wire.Message) -> None:
+        """Ask until `line` answers: right after a start it may be busy with its ledger. Refused when it does not do it,
+        ServiceError when it does not answer for 5 s."""
         deadline_ns = self._clock.now_ns() + 5 * SECOND
         while True:
             try:

@@ -181,7 +181,7 @@ def test_no_room_in_the_ledger_is_an_outage_with_everything_rejected() -> None:
     from_ns = plant.clock.now_ns()
     plant.edge()
     assert plant.committer.of(TriggerRecord) == []
-    assert plant.gate.of(Purge) == [Purge(everything=True)]
+    assert plant.gate.of(Purge) == [Purge(halt=True)]
     plant.clock.advance_ms(500)
     plant.committer.room = True
     plant.flow.turn()

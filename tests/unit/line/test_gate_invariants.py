@@ -45,6 +45,7 @@ class World:
     done: dict[PartId, list[Done]] = field(default_factory=dict)
     unsafe: list[str] = field(default_factory=list)
     purged_until_position: int = -1
+    finishing: set[PartId] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.belt = TimeBelt(has_input=True, now_ns=0)
@@ -89,6 +90,13 @@ class World:
             self.ok_in_time.discard(part)
         self.purged()
 
+    def halt(self) -> None:
+        """Only an OK part under the open gate, and what overlaps with it, may still pass."""
+        denied = self.plan.halt(self.now_ms * MS)
+        self.ok_in_time -= set(denied)
+        self.finishing |= {part for part in self.windows if part not in self.done} & self.ok_in_time
+        self.purged()
+
     def purge(self) -> None:
         self.plan.purge(self.now_ms * MS)
         self.purged()
@@ -111,7 +119,7 @@ class World:
                 self.unsafe.append(f"open at {self.now_ms} ms on {part} without its OK")
         if self.kind == "pass_pulse" and not inside:
             self.unsafe.append(f"open at {self.now_ms} ms outside every window")
-        if here < self.purged_until_position:
+        if here < self.purged_until_position and not self.finishing & set(inside):
             self.unsafe.append(f"open at {self.now_ms} ms during a purge")
 
     def run(self, ms: int) -> None:
@@ -128,6 +136,7 @@ ACTIONS = st.one_of(
     st.tuples(st.just("wait"), st.integers(1, 120)),
     st.tuples(st.just("belt"), st.just(0)),
     st.tuples(st.just("deny"), st.just(0)),
+    st.tuples(st.just("halt"), st.just(0)),
     st.tuples(st.just("purge"), st.just(0)),
 )
 
@@ -143,6 +152,8 @@ def act(world: World, action: str, value: int) -> None:
         world.toggle_belt()
     elif action == "deny":
         world.deny_all()
+    elif action == "halt":
+        world.halt()
     else:
         world.purge()
 
@@ -229,6 +240,34 @@ def test_parts_in_flight_at_a_gap_never_pass(world: World) -> None:
     world.allow(1)
     world.deny_all()
     world.allow(1)
+    world.run(400)
+    assert outcome(world, 1) is GateOutcome.REJECTED
+    assert world.unsafe == []
+
+
+def test_a_halt_lets_the_part_under_the_open_gate_leave_whole_and_nothing_after_it(world: World) -> None:
+    world.trigger()
+    world.allow(1)
+    world.run(HALF_MS * 3)
+    world.trigger()
+    world.allow(2)
+    world.run(TRAVEL_MS - HALF_MS * 3)  # the first part's middle is at the gate
+    levels = []
+    world.halt()
+    for _ in range(HALF_MS - 1):
+        world.step()
+        levels.append(world.plan.turn(world.now_ms * MS))
+    assert len(set(levels)) == 1  # the gate does not move until the part has left
+    world.run(400)
+    assert (outcome(world, 1), outcome(world, 2)) == (GateOutcome.PASSED, GateOutcome.REJECTED)
+    assert world.unsafe == []
+
+
+def test_a_halt_before_the_window_denies_like_any_other(world: World) -> None:
+    world.trigger()
+    world.allow(1)
+    world.run(TRAVEL_MS - HALF_MS - 2)
+    world.halt()
     world.run(400)
     assert outcome(world, 1) is GateOutcome.REJECTED
     assert world.unsafe == []
