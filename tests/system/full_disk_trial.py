@@ -1,4 +1,4 @@
-"""The whole line on a disk that fills up, in a mount namespace of its own (test_full_disk.py). Prints one JSON object."""
+"""The whole line on a disk that fills up, in a mount namespace of its own (test_full_disk.py). Prints JSON."""
 
 from __future__ import annotations
 
