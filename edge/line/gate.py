@@ -92,6 +92,10 @@ class _Slot:
     def may_pass(self) -> bool:
         return self.allowed and not self.denied
 
+    def opens_late(self, here: int) -> bool:
+        """The gate would open with the part's edge under it already: such a part is rejected whole."""
+        return 2 * (here - self.window.start) > self.window.centre - self.window.start
+
     def overlaps(self, other: _Slot) -> bool:
         return self.window.start < other.window.end and other.window.start < self.window.end
 
@@ -271,7 +275,7 @@ class GatePlan:
         self._furthest = here if self._furthest is None else max(here, self._furthest)
         begun = [s for s in self._slots.values() if not s.begun and s.window.start <= here]
         shut = self.purging(now_ns) or not self._belt.ready
-        missed = [slot for slot in begun if (shut and not slot.finishing) or not self._open(slot)]
+        missed = [s for s in begun if (shut and not s.finishing) or not self._open(s) or s.opens_late(here)]
         for slot in begun:
             slot.begun = True
         for slot in missed:

@@ -19,13 +19,13 @@ from edge.bus.iopage import Output
 from edge.bus.wire import QueueState
 from edge.clock import SECOND, Clock
 from edge.domain.part import PartId
+from edge.line import realtime
 from edge.line.gate import Done, GatePlan, GateSettings, Trouble, Window
 from edge.line.jitter import Jitter
 from edge.line.ports import Input, InputEvent, Port
 
 INBOX = 20_000
 REPORTS = 20_000
-_PRIORITY = 50  # of 1 to 99; kernel threads that serve interrupts have 50 and more on PREEMPT_RT
 _AT_ONCE = 200  # messages taken before the output is looked at again
 
 
@@ -199,7 +199,7 @@ class GateThread:
     # --- the thread --------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        self.stats.scheduler = _be_first()
+        self.stats.scheduler = realtime.ask(realtime.GATE)
         self._awake_ns = now_ns = self._clock.now_ns()
         self._plan.purge(now_ns)
         self._next_beat_ns = now_ns
@@ -337,12 +337,3 @@ class GateThread:
             else:
                 self._out.append(report)
         os.eventfd_write(self._wake_fd, 1)
-
-
-def _be_first() -> str:
-    """Ask for real-time scheduling of this thread; says what it got. sched(7)."""
-    try:
-        os.sched_setscheduler(threading.get_native_id(), os.SCHED_FIFO, os.sched_param(_PRIORITY))
-    except OSError:
-        return "other"
-    return f"fifo {_PRIORITY}"

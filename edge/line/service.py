@@ -20,7 +20,7 @@ from edge.domain.part import Mode
 from edge.domain.recipe import NgRule, RuleAction
 from edge.domain.verdict import ReasonCode
 from edge.errors import EdgeError, ServiceError
-from edge.line import permit, reporting
+from edge.line import permit, realtime, reporting
 from edge.line.alarms import Alarms
 from edge.line.belt import make_belt
 from edge.line.committer import Committer, EpochStart
@@ -57,6 +57,7 @@ def main(station: Station, stop: Stop, notifier: Notifier) -> None:
     lock = FileLock(station.run_dir / "line.lock")
     lock.acquire("edge line")
     sys.setswitchinterval(_GIL_SWITCH_S)
+    realtime.ask(realtime.PROCESS)
     try:
         with LineService(station, SystemClock()) as service:
             gc.freeze()  # what is here stays: the collector need not look at it while the gate waits

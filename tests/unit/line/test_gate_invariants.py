@@ -271,3 +271,18 @@ def test_a_halt_before_the_window_denies_like_any_other(world: World) -> None:
     world.run(400)
     assert outcome(world, 1) is GateOutcome.REJECTED
     assert world.unsafe == []
+
+
+def test_a_gate_that_would_open_late_does_not_open_at_all(world: World) -> None:
+    """Whoever steers was held up a little, too short for a gap: no half openings."""
+    world.trigger()
+    world.allow(1)
+    world.run(TRAVEL_MS - HALF_MS - 1)
+    world.now_ms += HALF_MS // 2 + 1
+    levels = set()
+    for _ in range(2 * HALF_MS):
+        world.step()
+        levels.add(world.plan.turn(world.now_ms * MS))
+    world.run(200)
+    assert levels == {world.plan.rejecting}
+    assert outcome(world, 1) is GateOutcome.COLLATERAL
