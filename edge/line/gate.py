@@ -275,7 +275,8 @@ class GatePlan:
         self._furthest = here if self._furthest is None else max(here, self._furthest)
         begun = [s for s in self._slots.values() if not s.begun and s.window.start <= here]
         shut = self.purging(now_ns) or not self._belt.ready
-        missed = [s for s in begun if (shut and not s.finishing) or not self._open(s) or s.opens_late(here)]
+        late = [slot for slot in begun if not self._passing and slot.opens_late(here)]
+        missed = [s for s in begun if (shut and not s.finishing) or not self._open(s) or s in late]
         for slot in begun:
             slot.begun = True
         for slot in missed:

@@ -273,16 +273,29 @@ def test_a_halt_before_the_window_denies_like_any_other(world: World) -> None:
     assert world.unsafe == []
 
 
-def test_a_gate_that_would_open_late_does_not_open_at_all(world: World) -> None:
-    """Whoever steers was held up a little, too short for a gap: no half openings."""
+def held_up(world: World) -> set[bool]:
+    """The levels while a part with its OK is at the gate, when whoever steers was held up a little: no gap yet."""
     world.trigger()
     world.allow(1)
     world.run(TRAVEL_MS - HALF_MS - 1)
-    world.now_ms += HALF_MS // 2 + 1
+    world.now_ms += HALF_MS // 2 + 2
     levels = set()
-    for _ in range(2 * HALF_MS):
+    for _ in range(HALF_MS):
         world.step()
         levels.add(world.plan.turn(world.now_ms * MS))
-    world.run(200)
-    assert levels == {world.plan.rejecting}
+    world.run(300)
+    return levels
+
+
+def test_a_gate_that_would_open_late_does_not_open_at_all() -> None:
+    world = World(kind="pass_pulse")
+    world.run(PURGE_MS + 10)
+    assert held_up(world) == {False}
     assert outcome(world, 1) is GateOutcome.COLLATERAL
+
+
+def test_a_gate_that_is_open_already_stays_so() -> None:
+    world = World(kind="reject_pulse")
+    world.run(PURGE_MS + 10)
+    assert held_up(world) == {False}
+    assert outcome(world, 1) is GateOutcome.PASSED
