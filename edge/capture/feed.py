@@ -17,7 +17,6 @@ from edge.settings.station import Camera as CameraSettings
 _log = log.get(__name__)
 _LEASES = {"matched": SlotState.MATCHED, "judged": SlotState.JUDGED, "done": SlotState.DONE}
 _UNCLAIMED = (SlotState.EMPTY, SlotState.DONE)
-_FRESH_FOR_NS = 250 * MS
 _FUTURE_NS = 5 * MS
 _MARGIN_MS = 1000
 _RECORDER_PATIENCE_NS = SECOND
@@ -34,7 +33,7 @@ class Patience:
 def patience(settings: CameraSettings, max_travel_ms: float) -> Patience:
     """Half the ring is for frames whose trigger is on its way (a quarter of a second is long enough for any);
     after the longest travel no verdict can change the gate any more."""
-    fresh_for_ns = min(_FRESH_FOR_NS, round(settings.slots / 2 / settings.rate_fps * SECOND))
+    fresh_for_ns = round(settings.fresh_for_ms * MS)
     return Patience(
         fresh_for_ns=fresh_for_ns, matched_for_ns=max(fresh_for_ns, round((max_travel_ms + _MARGIN_MS) * MS))
     )

@@ -25,6 +25,7 @@ class Recipes:
         """remembered: LineMemory.recipe_ready. What cannot be read is no recipe, and `damaged`: choose anew."""
         self._cameras = {camera.name for camera in station.camera}
         self._max_travel_ns = round(station.line.max_travel_ms * MS)
+        self._hold_ms = station.line.longest_hold_ms
         self._time_travel = station.line.travel_unit == "time"
         self.active: RecipeReady | None = None
         self.preparing: Named | None = None
@@ -95,4 +96,10 @@ class Recipes:
             raise Refused(
                 f"{report.recipe}: its gate travel of {report.gate.travel:g} ms is longer than the station allows",
                 hint="correct the travel, or max_travel_ms in the station file",
+            )
+        if self._hold_ms is not None and report.gate.after_ms > self._hold_ms:
+            raise Refused(
+                f"{report.recipe} holds the gate {report.gate.after_ms:g} ms after a part: a line that is killed then "
+                f"would let the next part pass (at most {self._hold_ms:g} ms here)",
+                hint="shorten after_ms, or T_safe on the relay and in the station file",
             )

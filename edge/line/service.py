@@ -15,9 +15,7 @@ from edge.bus import topics, wire
 from edge.bus.iopage import Output
 from edge.bus.sockets import Bus, Poller
 from edge.clock import MS, SECOND, Clock, SystemClock, boot_id
-from edge.domain.ledger import PartRecord, TriggerRecord
 from edge.domain.part import Mode
-from edge.domain.recipe import NgRule, RuleAction
 from edge.domain.verdict import ReasonCode
 from edge.errors import EdgeError, ServiceError
 from edge.line import permit, realtime, reporting
@@ -27,6 +25,7 @@ from edge.line.committer import Committer, EpochStart
 from edge.line.flow import Flow
 from edge.line.gate import Done, GatePlan, GateSettings, Trouble
 from edge.line.gate_thread import Answer, Gap, GateThread, Progress, Report, SetOutput
+from edge.line.incidents import Incidents
 from edge.line.inputs import START, InputWatch
 from edge.line.journal import Journal
 from edge.line.modes import Modes
@@ -39,6 +38,7 @@ from edge.line.simulated import SimulatedPort
 from edge.line.triggers import Triggers
 from edge.service import FileLock, Notifier, Stop, private_directory
 from edge.settings.station import Line, Station
+from edge.store.atomic import explain_os
 from edge.store.ledger import LedgerWriter
 
 _POLL_MS = 20
@@ -48,7 +48,6 @@ _COUNTS_NS = 100 * MS  # when nothing but counts has changed
 _GIL_SWITCH_S = 0.0005  # the gate's thread must not wait 5 ms for this one
 _DAY_NS = 24 * 3600 * SECOND
 _UNREADABLE = "recipe_unreadable"
-_LATCHING = ("jam", "passed_not_ok")  # rejects may not leave the belt, or bad parts may have passed
 
 
 def main(station: Station, stop: Stop, notifier: Notifier) -> None:
@@ -143,7 +142,10 @@ class LineService:
         line = station.line
 
         def open_ledger() -> LedgerWriter:
-            station.data_dir.mkdir(parents=True, exist_ok=True)
+            try:
+                station.data_dir.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise explain_os(error, station.data_dir) from error
             return LedgerWriter.open(
                 station.data_dir / "ledger.db",
                 station=station.name,
@@ -190,11 +192,16 @@ class LineService:
         self._flow = Flow(
             station=station, epoch=started.epoch, belt=self._belt, gate=self._gate, committer=self._committer,
             journal=self._journal, outages=self._outages, modes=self._modes, recipes=self._recipes,
-            triggers=self._triggers, clock=clock, say=self._line.send, decided=self._decided,
+            triggers=self._triggers, clock=clock, say=self._line.send,
+            decided=lambda trigger, record: self._incidents.decided(trigger, record),
         )  # fmt: skip
         self._orders = Orders(
             modes=self._modes, recipes=self._recipes, triggers=self._triggers, flow=self._flow, journal=self._journal,
             alarms=self._alarms, clock=clock, recipe_changed=lambda ready: self._tally.follow(ready.rules),
+        )  # fmt: skip
+        self._incidents = Incidents(
+            modes=self._modes, orders=self._orders, alarms=self._alarms, journal=self._journal, tally=self._tally,
+            clock=clock,
         )  # fmt: skip
         self._note_start(started)
 
@@ -285,30 +292,9 @@ class LineService:
             case Done():
                 self._flow.past(report)
             case Trouble():
-                self._trouble(report)
+                self._incidents.trouble(report)
             case Gap():
-                words = f"{(report.to_ns - report.from_ns) / MS:.0f} ms, {len(report.parts)} parts rejected"
-                self._alarms.happened(report.why, self._clock.now_ns(), words)
-                self._journal.note(report.why, words)
-
-    def _trouble(self, trouble: Trouble) -> None:
-        self._alarms.happened(trouble.code, self._clock.now_ns(), trouble.detail)
-        self._journal.note(trouble.code, trouble.detail)
-        if trouble.code in _LATCHING:
-            self._orders.apply(self._modes.stop(by="line", reason=f"{trouble.code} {trouble.detail}", latch=True))
-
-    def _decided(self, trigger: TriggerRecord, record: PartRecord) -> None:
-        for rule in self._tally.add(trigger, record):
-            self._rule_fired(rule)
-        self._alarms.set("not_inspected_run", self._tally.many_uninspected, self._clock.now_ns())
-
-    def _rule_fired(self, rule: NgRule) -> None:
-        words = f"{rule.ng} of {rule.of}"
-        self._alarms.happened("ng_rule", self._clock.now_ns(), words)
-        self._journal.note("ng_rule", f"{words}: {rule.action}")
-        if rule.action is not RuleAction.WARN and self._modes.mode is Mode.RUN:
-            latch = rule.action is RuleAction.LATCH
-            self._orders.apply(self._modes.stop(by="line", reason=f"NG rule {words}", latch=latch))
+                self._incidents.gap(report)
 
     def _take_orders(self) -> None:
         while (asked := self._asked.receive()) is not None:

@@ -54,7 +54,6 @@ class Follower:
         self._rings = rings
         self._release = release
         self._clock = clock
-        self._sampler = evidence.Sampler(settings.ok_every)
         self._untold: deque[Missed] = deque(maxlen=MAX_UNTOLD)
         self.position = 0
         self.newest = 0
@@ -74,6 +73,11 @@ class Follower:
             store.record(position=self.position, missed=tuple(self._untold))
         self._untold.clear()
         self.position = max(self.position, store.position())
+
+    def begin_anew(self) -> None:
+        """Another ledger is followed from its beginning: what is known of the rows of the old one counts no more."""
+        self.position = self.newest = 0
+        self._untold.clear()
 
     def step(self, ledger: LedgerReader, store: EvidenceStore | None) -> int:
         """Do the next few rows; how many. StoreError when the ledger or evidence.db fails; frames were released."""
@@ -96,7 +100,7 @@ class Follower:
 
     def _take(self, part: StoredPart, stores: bool, jobs: list[_Job], missed: list[Missed]) -> None:
         """Copy what is wanted and let every slot of the part go."""
-        wanted = self._sampler.wants(part.record.verdict)
+        wanted = evidence.wanted(part.record.verdict, part.row, self._settings.ok_every)
         for result in part.record.results:
             if result.frame is None:
                 continue

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from edge.bus.ring import Pixels
 from edge.errors import StoreError
 
 UNFINISHED = ".unfinished"
+_OURS = re.compile(r".+-[0-9]+-[0-9]+-.+\.(?:jpg|json)")  # see `evidence.image_path`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,16 @@ class ImageFolder:
         except (OSError, msgspec.MsgspecError):
             return None
 
+    def pictures(self) -> Iterator[str]:
+        """The path of every picture or overlay here, as `write` was given it; one that has both comes twice. What is
+        not named as ours is left out; what changes meanwhile may be in it or not."""
+        for day in _folders(self.root):
+            for lot in _folders(day):
+                with contextlib.suppress(OSError):
+                    for name in sorted(os.listdir(lot)):
+                        if _OURS.fullmatch(name):
+                            yield f"{day.name}/{lot.name}/{Path(name).stem}.jpg"
+
     def remove(self, path: str) -> None:
         """Picture, overlay, and folders that became empty."""
         target = self.root / path
@@ -105,3 +118,10 @@ class ImageFolder:
                 folder.rmdir()
             except OSError:
                 return  # not empty
+
+
+def _folders(parent: Path) -> list[Path]:
+    try:
+        return sorted(path for path in parent.iterdir() if path.name != UNFINISHED and path.is_dir())
+    except OSError:
+        return []

@@ -6,7 +6,8 @@ cannot: it allows at most twice the natural turnover (2 * images / keep_days a d
 no more than that and steady operation still keeps up; a jump back removes nothing; a restart starts from nothing.
 
 Order: OK samples, then others, then parts that a person has labelled; in each, in the order in which they were
-stored. Among the oldest WINDOW images, so that a step costs the same whatever there is.
+stored. Among the oldest WINDOW images of OK parts and as many of others, so that a step costs the same whatever there
+is: only where a person has labelled all of these does a labelled one go before a younger one that nobody labelled.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from edge.recorder.imagefile import ImageFolder
 from edge.settings.station import Recorder
 from edge.store.evidence import EvidenceStore, Image
 
-WINDOW = 1000
+WINDOW = 500
 STEP = 16  # images at a time, between frames
 _DAY_NS = 86_400 * SECOND
 
@@ -73,6 +74,11 @@ class AgeAllowance:
         self._saved -= images
 
 
+def candidates(store: EvidenceStore) -> list[Image]:
+    """What could go next."""
+    return [*store.oldest(WINDOW, ok=True), *store.oldest(WINDOW, ok=False)]
+
+
 class Retention:
     def __init__(self, settings: Recorder, folder: ImageFolder, clock: Clock) -> None:
         self._settings = settings
@@ -88,7 +94,7 @@ class Retention:
         allowed = self._allowance.whole(self._clock.now_ns(), store.total_images())
         if excess <= 0 and allowed == 0:
             return 0
-        ordered = in_order(store.oldest(WINDOW), labelled)
+        ordered = in_order(candidates(store), labelled)
         chosen = over_budget(ordered, excess)
         if not chosen:
             chosen = too_old(ordered, self._clock.wall(), settings.keep_days, allowed)

@@ -12,10 +12,11 @@ from edge.bus import topics, wire
 from edge.bus.sockets import Bus, Poller, Pusher, Receiver
 from edge.clock import MS, SECOND, Clock, SystemClock
 from edge.errors import StoreError
-from edge.recorder import evidence
+from edge.recorder import allegiance, evidence
 from edge.recorder.follow import Follower
 from edge.recorder.imagefile import ImageFolder
-from edge.recorder.retention import WINDOW, Retention
+from edge.recorder.orphans import OrphanSweep
+from edge.recorder.retention import Retention, candidates
 from edge.recorder.rings import Rings
 from edge.service import FileLock, Notifier, Stop, private_directory
 from edge.settings.station import Station
@@ -91,11 +92,15 @@ class Recorder:
         self._rings = Rings(station.shm_dir, station.name)
         self.follower = Follower(station.recorder, self.folder, self._rings, release, clock)
         self.retention = Retention(station.recorder, self.folder, clock)
+        self.orphans = OrphanSweep(self.folder)
         data = station.data_dir
         self.ledger = Reopened(lambda: LedgerReader(data / "ledger.db", patience_s=PATIENCE_S), clock)
         self.evidence = Reopened(self._open_evidence, clock)
         self._labels = Reopened(lambda: StationReader(data / "station.db", patience_s=PATIENCE_S), clock)
         self._tidy_at_ns = 0
+        self._belongs = False  # the evidence is of this ledger, as far as both are known
+        self._ledger_file = 0
+        self._set_aside = ""
         self._alarm_since_ns: dict[str, int] = {}
 
     def _open_evidence(self) -> EvidenceStore:
@@ -109,17 +114,73 @@ class Recorder:
     def turn(self) -> bool:
         """True when there may be more to do at once."""
         store = self._store()
-        ledger, _ = self.ledger.get()
+        ledger = self._ledger()
         done = 0
         if ledger is not None:
+            if store is not None and not self._agree(ledger, store):
+                return False
             done = self._follow(ledger, store)
+            if done == 0 and store is not None and self._belongs:
+                done = self._sweep(store)
         if store is not None and self._clock.now_ns() >= self._tidy_at_ns:
             done += self._tidy(store)
         return done > 0
 
+    def _ledger(self) -> LedgerReader | None:
+        """The ledger, opened again when another file lies at its place."""
+        with contextlib.suppress(OSError):
+            file = (self._station.data_dir / "ledger.db").stat().st_ino
+            if file != self._ledger_file:
+                self._ledger_file = file
+                self.ledger.close()
+        ledger, fresh = self.ledger.get()
+        self._belongs = self._belongs and not fresh
+        return ledger
+
+    def _agree(self, ledger: LedgerReader, store: EvidenceStore) -> bool:
+        """Whether the rows of one are the rows of the other; evidence of another ledger is set aside."""
+        if self._belongs:
+            return True
+        try:
+            facts = allegiance.LedgerFacts.of(ledger)
+        except StoreError as error:
+            self.ledger.failed(error)
+            return False
+        if not facts.identity:
+            return True  # nothing to follow yet
+        try:
+            self._belongs = allegiance.follows(store, facts)
+        except StoreError as error:
+            self.evidence.failed(error)
+            return False
+        if not self._belongs:
+            self._put_aside()
+        return self._belongs
+
+    def _put_aside(self) -> None:
+        self.evidence.close()
+        try:
+            target = allegiance.set_aside(self._station.data_dir, self.folder.root)
+        except OSError as error:
+            hint = "move evidence.db and images out of data_dir, or put the old ledger back"
+            self.evidence.failed(StoreError(f"this evidence is of another ledger: {error}", hint=hint))
+            return
+        self._set_aside = target.name
+        self.follower.begin_anew()
+
+    def _sweep(self, store: EvidenceStore) -> int:
+        try:
+            return self.orphans.step(store)
+        except StoreError as error:
+            self.evidence.failed(error)
+        except OSError as error:
+            _log.warning("orphans: %s", error)
+        return 0
+
     def _store(self) -> EvidenceStore | None:
         store, fresh = self.evidence.get()
         if store is not None and fresh:
+            self._belongs = False
             try:
                 self.follower.resume(store)
             except StoreError as error:
@@ -159,7 +220,7 @@ class Recorder:
         if labels is None:
             return ()
         try:
-            found = labels.labels_for([image.row for image in store.oldest(WINDOW)])
+            found = labels.labels_for([image.row for image in candidates(store)])
         except StoreError as error:
             self._labels.failed(error)
             return ()
@@ -167,7 +228,8 @@ class Recorder:
         return frozenset(found)
 
     def alarms(self) -> tuple[wire.Alarm, ...]:
-        """disk_low, recorder_behind, evidence_unavailable, ledger_unavailable, images_unwritable."""
+        """disk_low, recorder_behind, evidence_unavailable, evidence_set_aside (since the start, where it lies),
+        ledger_unavailable, images_unwritable."""
         now_ns, found = self._clock.now_ns(), self._troubles()
         self._alarm_since_ns = {code: self._alarm_since_ns.get(code, now_ns) for code in found}
         return tuple(
@@ -184,6 +246,8 @@ class Recorder:
             found["recorder_behind"] = str(self.follower.backlog)
         if self.evidence.trouble is not None:
             found["evidence_unavailable"] = self.evidence.trouble.message
+        if self._set_aside:
+            found["evidence_set_aside"] = self._set_aside
         if self.ledger.trouble is not None:
             found["ledger_unavailable"] = self.ledger.trouble.message
         if self.follower.unwritable:
@@ -197,6 +261,7 @@ class Recorder:
             "stored": follower.stored,
             "bytes": follower.stored_bytes,
             "removed": self.retention.removed,
+            "orphans": self.orphans.removed,
             "position": follower.position,
         }
         for why in evidence.WHYS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Length = Annotated[float, Field(ge=0, le=1_000_000)]
 Level = Annotated[int, Field(ge=0, le=255)]
 MAX_STATION_BYTES = 200_000
+_FRESH_FOR_MS = 250.0  # long enough for any trigger to claim its frame
 
 
 class Strict(BaseModel):
@@ -81,6 +83,17 @@ class Camera(Strict):
     triggered: bool = False  # exposes on the trigger: no frames between parts is not a loss
     barrier: BarrierTable | None = None
 
+    @property
+    def fresh_for_ms(self) -> float:
+        """How long a frame is kept for a trigger that may claim it: a quarter of a second, or half the ring."""
+        return min(_FRESH_FOR_MS, self.slots / 2 / self.rate_fps * 1000)
+
+    def slots_for(self, parts: int) -> int:
+        """Slots the ring needs while `parts` wait for their verdict, so that none loses its frame: theirs, the one
+        being filled, and those that may still be claimed, which take half the ring at most (docs/decisions/0003)."""
+        claimed = parts + 1
+        return claimed + min(claimed, math.ceil(self.rate_fps * _FRESH_FOR_MS / 1000))
+
 
 class Line(Strict):
     """`[line]`: sensor, belt, gate, permit. Times in ms.
@@ -89,6 +102,9 @@ class Line(Strict):
     travel_unit: gate travel of recipes is belt running time or encoder ticks. max_travel_ms: longest time from
     trigger to gate at running belt, used for purging. min_gap_ms: edges closer than this are rejected.
     lead_ms: actuator lead; the cut-off is gate time minus lead. safe_ms: T_safe of the external relay.
+    min_pitch_ms, body_ms: the shortest time between the middles of two parts, and how long before and after its
+    middle the gate feels a part. Without them nobody has checked that a killed `line` lets no second part through
+    and that the rings are long enough (docs/decisions/0005).
     """
 
     port: Literal["simulated"] = "simulated"
@@ -104,6 +120,8 @@ class Line(Strict):
     lead_ms: Annotated[float, Field(ge=1, le=5000)] = 30.0
     heartbeat_ms: Annotated[float, Field(ge=5, le=1000)] = 50.0
     safe_ms: Annotated[float, Field(ge=20, le=10_000)] = 250.0
+    min_pitch_ms: Annotated[float, Field(ge=20, le=600_000)] | None = None
+    body_ms: Annotated[float, Field(ge=0, le=60_000)] | None = None
     time_gap_ms: Annotated[float, Field(ge=5, le=5000)] = 50.0
     ledger_reserve_mb: Annotated[int, Field(ge=1, le=4096)] = 32
     keep_days: Annotated[int, Field(ge=1, le=36_500)] = 730
@@ -117,6 +135,34 @@ class Line(Strict):
         if self.gate == "reject_pulse" and not self.permit_wired:
             raise ValueError("reject_pulse is allowed only with the permit wired (permit_wired = true)")
         return self
+
+    @model_validator(mode="after")
+    def _relay_drops_before_the_next_part(self) -> Line:
+        if (self.min_pitch_ms is None) is not (self.body_ms is None):
+            raise ValueError("min_pitch_ms and body_ms belong together: give both or neither")
+        if self.min_pitch_ms is not None and self.min_pitch_ms < self.min_gap_ms:
+            raise ValueError("min_pitch_ms is shorter than min_gap_ms: such parts would all be rejected")
+        hold_ms = self.longest_hold_ms
+        if hold_ms is not None and hold_ms <= 0:
+            raise ValueError(
+                f"safe_ms = {self.safe_ms:g} would leave a killed line's gate open for the next part: it must be "
+                f"shorter than min_pitch_ms - body_ms = {hold_ms + self.safe_ms:g}, less what recipes hold the gate"
+            )
+        return self
+
+    @property
+    def longest_hold_ms(self) -> float | None:
+        """The longest `after_ms` a recipe may have here: a pass pulse that a killed `line` left standing must have
+        been dropped by the relay before the gate feels the next part. None: nobody said how close parts come, or the
+        gate rests on pass, where only the permit helps (docs/decisions/0005)."""
+        if self.gate != "pass_pulse" or self.min_pitch_ms is None or self.body_ms is None:
+            return None
+        return self.min_pitch_ms - self.body_ms - self.safe_ms
+
+    @property
+    def parts_in_flight(self) -> int:
+        """The most parts between trigger and gate; 1 when nobody said how close they come."""
+        return 1 if self.min_pitch_ms is None else math.ceil(self.max_travel_ms / self.min_pitch_ms)
 
 
 class Inference(Strict):
@@ -169,6 +215,18 @@ class Station(Strict):
             raise ValueError('trigger = "barrier" needs a [camera.barrier]')
         if len(str(self.run_dir)) > 70:
             raise ValueError("run_dir is too long for socket addresses; use at most 70 characters")
+        return self
+
+    @model_validator(mode="after")
+    def _rings_are_long_enough(self) -> Station:
+        parts = self.line.parts_in_flight
+        for camera in self.camera:
+            needed = camera.slots_for(parts)
+            if camera.pace == "recorded" and camera.slots < needed:  # "free" waits for slots
+                raise ValueError(
+                    f"camera {camera.name} has slots = {camera.slots}: {camera.rate_fps:g} frames a second and up to "
+                    f"{parts} parts in flight (max_travel_ms / min_pitch_ms) need {needed} or more"
+                )
         return self
 
     @property

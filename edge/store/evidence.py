@@ -45,6 +45,11 @@ EVIDENCE = Schema(
             """CREATE TRIGGER missed_added AFTER INSERT ON missed BEGIN INSERT INTO missed_totals VALUES (NEW.why, 1)
                ON CONFLICT DO UPDATE SET count = count + 1; END""",
         ),
+        (
+            # Which ledger the rows are of (`LedgerReader.identity`); "": none was followed yet.
+            "ALTER TABLE follow ADD COLUMN ledger TEXT NOT NULL DEFAULT ''",
+            "CREATE INDEX images_ok ON images (verdict = 'OK', id)",
+        ),
     ),
 )
 _COLUMNS = "id, part, row, view, kind, path, bytes, width, height, verdict, created_wall, created_ns"
@@ -91,6 +96,10 @@ class EvidenceReader:
         """The last row of the ledger that is done with; 0 before the first."""
         return int(self._source.rows("SELECT row FROM follow")[0][0])
 
+    def ledger(self) -> str:
+        """The identity of the ledger that `position` and the rows of images are of; "" when none was followed yet."""
+        return str(self._source.rows("SELECT ledger FROM follow")[0][0])
+
     def images_of(self, row: int) -> list[Image]:
         """The images of the part in this row of the ledger."""
         return self._images("row = ? ORDER BY id", (row,))
@@ -106,9 +115,15 @@ class EvidenceReader:
         found = self._images("id = ?", (number,))
         return found[0] if found else None
 
-    def oldest(self, limit: int = 100, *, below_row: int | None = None) -> list[Image]:
-        """In the order in which they were stored: no clock has a say in it. below_row: only of earlier parts."""
-        return self._images("row < coalesce(?, row + 1) ORDER BY id LIMIT ?", (below_row, max(0, min(limit, MAX_ROWS))))
+    def oldest(self, limit: int = 100, *, ok: bool) -> list[Image]:
+        """In the order in which they were stored: no clock has a say in it. ok: of OK parts, or of all others."""
+        return self._images("(verdict = 'OK') = ? ORDER BY id LIMIT ?", (int(ok), max(0, min(limit, MAX_ROWS))))
+
+    def known_paths(self, paths: Sequence[str]) -> set[str]:
+        """Those of `paths` that an image has."""
+        marks = ", ".join("?" * len(paths))
+        rows = self._source.rows(f"SELECT path FROM images WHERE path IN ({marks})", tuple(paths))  # noqa: S608
+        return {path for (path,) in rows}
 
     def _images(self, terms: str, values: tuple[Any, ...]) -> list[Image]:
         rows = self._source.rows(f"SELECT {_COLUMNS} FROM images WHERE {terms}", values)  # noqa: S608 - our own names
@@ -161,6 +176,11 @@ class EvidenceStore(EvidenceReader):
                     (str(miss.part), miss.row, check_name(miss.why, "reason")),
                 )
             connection.execute("UPDATE follow SET row = max(row, ?)", (position,))
+
+    def follow(self, ledger: str) -> None:
+        """The rows are of this ledger from now on."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE follow SET ledger = ? WHERE ledger <> ?", (ledger, ledger))
 
     def forget(self, images: Sequence[Image]) -> None:
         """Retention: their rows go. Remove the rows first and then the files, so that no row points at nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,15 @@ class LedgerReader:
                 raise StoreError(f"{self._reader.path} has no station yet", hint="start edge line first")
             self._known_station = rows[0][0]
         return self._known_station
+
+    def identity(self) -> str:
+        """Tells this ledger from every other, also of the same station: its first epoch. "" before that."""
+        rows = self._reader.rows("SELECT boot_id, started_ns, wall FROM epochs ORDER BY epoch LIMIT 1")
+        return hashlib.blake2b(repr(rows[0]).encode(), digest_size=16).hexdigest() if rows else ""
+
+    def highest_row(self) -> int:
+        """The highest row that a part ever had, also when retention has removed it; 0 before the first."""
+        return int(self._reader.rows("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'parts'")[0][0])
 
     def parts_after(self, row: int, limit: int = 100) -> list[StoredPart]:
         """Parts with a greater row, in order: how one follows the ledger."""

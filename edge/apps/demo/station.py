@@ -50,13 +50,20 @@ class Timing:
     safe_ms: float
     heartbeat_ms: float
     time_gap_ms: float
+    pitch_ms: float | None = None  # None: too close for the relay, so nothing can be promised to the station file
 
     @classmethod
     def at(cls, rate_per_min: float, hold_ms: float) -> Timing:
-        room_ms = 0.94 * 60_000 / rate_per_min - hold_ms - _BODY_MS
-        safe_ms = float(round(max(75.0, min(150.0, room_ms))))
+        pitch_ms = float(int(0.94 * 60_000 / rate_per_min))
+        room_ms = pitch_ms - hold_ms - _BODY_MS
+        safe_ms = float(int(max(75.0, min(150.0, room_ms))))
         heartbeat_ms = 10.0 if safe_ms < 100 else 20.0
-        return cls(safe_ms=safe_ms, heartbeat_ms=heartbeat_ms, time_gap_ms=min(50.0, safe_ms - 2 * heartbeat_ms))
+        return cls(
+            safe_ms=safe_ms,
+            heartbeat_ms=heartbeat_ms,
+            time_gap_ms=min(50.0, safe_ms - 2 * heartbeat_ms),
+            pitch_ms=pitch_ms if safe_ms <= room_ms else None,
+        )
 
 
 def make_demo_station(
@@ -139,6 +146,9 @@ def _run_dir(folder: Path) -> Path:
 def _toml(
     folder: Path, name: str, rate_per_min: float, travel_ms: float, timing: Timing, language: str, port: int
 ) -> str:  # fmt: skip
+    pitch = "# Parts come too close for the relay: no min_pitch_ms (docs/decisions/0005)."
+    if timing.pitch_ms is not None:
+        pitch = f"min_pitch_ms = {timing.pitch_ms}\nbody_ms = {_BODY_MS}"
     return f"""# Written by edge demo at each start.
 name = "{name}"
 data_dir = "data"
@@ -150,6 +160,7 @@ trigger = "sensor"
 gate = "pass_pulse"
 max_travel_ms = {travel_ms + 200}
 min_gap_ms = 40
+{pitch}
 safe_ms = {timing.safe_ms}
 heartbeat_ms = {timing.heartbeat_ms}
 time_gap_ms = {timing.time_gap_ms}

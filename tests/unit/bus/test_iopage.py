@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +49,40 @@ def test_what_is_no_page_is_refused(tmp_path: Path) -> None:
     (tmp_path / "zero").write_bytes(bytes((8 + 65_536 * 2) * 8))
     with pytest.raises(PortError):
         OutputPage.attach(tmp_path / "zero")
+
+
+def test_a_reader_that_looks_in_time_loses_nothing_for_ever(tmp_path: Path) -> None:
+    reader, writer = OutputPage.create(tmp_path / "page"), OutputPage.attach(tmp_path / "page")
+    seen: list[int] = []
+    for n in range(70_000):  # more than the circle holds
+        writer.write(Output(n % 4), bool(n & 1), n)
+        if n % 30_000 == 0:
+            seen += [event.at_ns for event in reader.read()]
+    seen += [event.at_ns for event in reader.read()]
+    assert seen == list(range(70_000))
+    reader.close()
+    writer.close()
+
+
+def test_what_a_killed_line_leaves_stands(tmp_path: Path) -> None:
+    reader = OutputPage.create(tmp_path / "page")
+    script = (
+        "import os, signal, sys; from pathlib import Path; from edge.bus.iopage import Output, OutputPage\n"
+        "page = OutputPage.attach(Path(sys.argv[1])); page.write(Output.GATE, True, 77)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(tmp_path / "page")], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert reader.read() == [OutputEvent(output=Output.GATE, level=True, at_ns=77)]
+    reader.close()
+
+
+def test_a_new_page_takes_the_place_of_an_old_one(tmp_path: Path) -> None:
+    old = OutputPage.create(tmp_path / "page")
+    writer = OutputPage.attach(tmp_path / "page")
+    new = OutputPage.create(tmp_path / "page")
+    writer.write(Output.GATE, True, 1)  # to the old one, which nobody finds by name any more
+    assert new.read() == []
+    assert len(old.read()) == 1
+    for page in (old, writer, new):
+        page.close()

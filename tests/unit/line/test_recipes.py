@@ -68,3 +68,12 @@ def test_the_ledger_remembers_and_a_damaged_memory_is_no_recipe() -> None:
         broken = Recipes(station_of(), damaged)
         assert broken.active is None
         assert broken.damaged
+
+
+def test_a_hold_that_outlasts_the_relay_is_refused_where_the_pitch_is_known() -> None:
+    line = Line(max_travel_ms=1000, safe_ms=150, heartbeat_ms=20, min_pitch_ms=200, body_ms=25)
+    recipes = Recipes(station_of(line), "")
+    recipes.ask("biscuit", 3, by="lan")
+    with pytest.raises(Refused, match="holds the gate"):
+        recipes.ready(ready())
+    assert recipes.preparing is None

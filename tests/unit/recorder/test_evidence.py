@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edge.domain.ledger import StoredPart
 from edge.domain.verdict import Verdict
-from edge.recorder.evidence import Room, Sampler, image_path, shed
+from edge.recorder.evidence import Room, image_path, shed, wanted
 from tests.unit.store import ledger_values
 
 MB = 1 << 20
@@ -41,13 +41,24 @@ def test_ng_is_given_up_last_and_ok_first(free: int, floor: int, backlog: int) -
     assert kept[Verdict.OK] <= kept[Verdict.UNSURE] == kept[Verdict.NOT_INSPECTED] <= kept[Verdict.NG]
 
 
-@given(verdicts=st.lists(VERDICTS, max_size=200), every=st.integers(0, 10))
-def test_every_flagged_part_and_every_nth_ok(verdicts: list[Verdict], every: int) -> None:
-    sampler = Sampler(every)
-    kept = [verdict for verdict in verdicts if sampler.wants(verdict)]
-    oks = verdicts.count(Verdict.OK)
-    assert kept.count(Verdict.OK) == (oks // every if every else 0)
-    assert len(kept) - kept.count(Verdict.OK) == len(verdicts) - oks
+@given(verdict=VERDICTS, row=st.integers(1, 2**60), every=st.integers(0, 10**6))
+def test_every_flagged_part_is_wanted_and_no_ok_part_when_none_are(verdict: Verdict, row: int, every: int) -> None:
+    assert wanted(verdict, row, every) or verdict is Verdict.OK
+    assert wanted(Verdict.OK, row, 1)
+    assert not wanted(Verdict.OK, row, 0)
+
+
+@given(every=st.integers(1, 50), block=st.integers(0, 10**9))
+def test_of_each_n_ok_parts_in_a_row_one_is_the_sample(every: int, block: int) -> None:
+    rows = range(block * every + 1, (block + 1) * every + 1)
+    assert sum(wanted(Verdict.OK, row, every) for row in rows) == 1
+
+
+@pytest.mark.parametrize("moulds", [2, 5, 20])
+def test_no_rhythm_in_the_product_hides_from_the_sample(moulds: int) -> None:
+    sampled = [row for row in range(1, 20_001) if wanted(Verdict.OK, row, 20)]
+    by_mould = [sum(row % moulds == mould for row in sampled) for mould in range(moulds)]
+    assert min(by_mould) > 0.5 * len(sampled) / moulds
 
 
 @given(lot=st.text(max_size=80), wall=st.text(max_size=30), view=st.text(max_size=80))

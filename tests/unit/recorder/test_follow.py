@@ -13,6 +13,7 @@ import cv2
 import pytest
 
 from edge.domain.verdict import Verdict
+from edge.recorder.evidence import wanted
 from edge.recorder.follow import Follower
 from edge.recorder.imagefile import ImageFolder
 from edge.recorder.rings import Rings
@@ -53,11 +54,14 @@ def test_a_rejected_part_keeps_its_picture_and_overlay_and_frees_its_slot(bench:
 
 def test_ok_parts_are_sampled_and_all_released(bench: Callable[..., Bench]) -> None:
     it = bench(ok_every=3)
-    for slot in range(7):
-        it.judge(Verdict.OK, it.expose(slot))
+    rows = [it.judge(Verdict.OK, it.expose(slot)) for slot in range(3)]
     it.run()
+    it.restart()  # which must not begin to count anew
+    rows += [it.judge(Verdict.OK, it.expose(slot)) for slot in range(3, 6)]
+    it.run()
+    assert [len(it.reader().images_of(row)) for row in rows] == [wanted(Verdict.OK, row, 3) for row in rows]
     assert it.reader().total_images() == 2
-    assert len(it.leases) == 7
+    assert len(it.leases) == 6
     assert it.reader().missed_counts() == {}
 
 

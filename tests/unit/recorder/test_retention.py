@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.clock import SECOND
+from edge.clock import SECOND, ManualClock
 from edge.domain.part import PartId
 from edge.domain.verdict import Verdict
-from edge.recorder.retention import STEP, AgeAllowance, in_order, over_budget, too_old
-from edge.store.evidence import Image
+from edge.recorder.imagefile import ImageFolder
+from edge.recorder.retention import STEP, WINDOW, AgeAllowance, Retention, candidates, in_order, over_budget, too_old
+from edge.settings.station import Recorder
+from edge.store.evidence import EvidenceStore, Image
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 DAY_NS = 86_400 * SECOND
@@ -73,3 +77,26 @@ def test_age_removes_what_is_old_in_steady_operation() -> None:
 
 def test_a_restart_earns_nothing() -> None:
     assert AgeAllowance(1, 5 * DAY_NS).whole(5 * DAY_NS, 10**6) == 0
+
+
+def test_ok_samples_go_first_however_many_rejects_are_older(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path / "evidence.db")
+    rejects = [replace(image(n, size=2000), id=0) for n in range(1, 2 * WINDOW)]
+    samples = [replace(image(n, Verdict.OK, size=2000), id=0) for n in range(2 * WINDOW, 2 * WINDOW + 5)]
+    store.record(position=1, images=[*rejects, *samples])
+    chosen = over_budget(in_order(candidates(store), ()), 9_000)
+    assert [each.row for each in chosen] == [each.row for each in samples]
+    store.close()
+
+
+def test_it_goes_on_until_the_budget_is_held(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path / "evidence.db")
+    store.record(position=1, images=[replace(image(n, size=1 << 20), id=0) for n in range(1, 101)])
+    folder = ImageFolder(tmp_path / "images")
+    retention = Retention(Recorder(budget_mb=10, min_free_mb=0), folder, ManualClock())
+    steps = 0
+    while retention.step(store, (), 1 << 40):
+        steps += 1
+    assert (steps, store.total_images(), retention.removed) == (6, 10, 90)
+    assert [each.row for each in store.oldest(ok=False)] == list(range(91, 101))
+    store.close()

@@ -10,7 +10,9 @@ import pytest
 
 from edge.domain.verdict import Verdict
 from edge.errors import AlreadyRunning, UsageError
-from edge.store.evidence import EvidenceReader, EvidenceStore, Image, Missed
+from edge.store.database import open_writer
+from edge.store.evidence import EVIDENCE, EvidenceReader, EvidenceStore, Image, Missed
+from edge.store.migrations import Schema
 from tests.unit.store.ledger_values import part_id
 
 
@@ -69,11 +71,39 @@ def test_a_part_done_again_after_a_crash_is_not_doubled(store: EvidenceStore) ->
 
 def test_retention_takes_the_oldest_and_the_totals_follow(store: EvidenceStore) -> None:
     store.record(position=9, images=[image(row) for row in (3, 1, 2)])
-    assert [kept.row for kept in store.oldest()] == [3, 1, 2]  # as stored, whatever the clock said
-    assert [kept.row for kept in store.oldest(below_row=3)] == [1, 2]
-    store.forget(store.oldest(2))
-    assert [kept.row for kept in store.oldest()] == [2]
-    assert store.total_bytes() == 1000
+    store.record(position=9, images=[replace(image(row), verdict=Verdict.OK) for row in (5, 4)])
+    assert [kept.row for kept in store.oldest(ok=False)] == [3, 1, 2]  # as stored, whatever the clock said
+    assert [kept.row for kept in store.oldest(ok=True)] == [5, 4]
+    store.forget(store.oldest(2, ok=False))
+    assert [kept.row for kept in store.oldest(ok=False)] == [2]
+    assert store.total_bytes() == 3000
+
+
+def test_it_knows_which_paths_are_its_own(store: EvidenceStore) -> None:
+    store.record(position=1, images=[image(1)])
+    assert store.known_paths(["1/1-top.jpg", "1/2-top.jpg"]) == {"1/1-top.jpg"}
+    assert store.known_paths([]) == set()
+
+
+def test_it_knows_whose_rows_it_follows_and_an_older_release_did_not(path: Path) -> None:
+    old = Schema(kind=EVIDENCE.kind, application_id=EVIDENCE.application_id, migrations=EVIDENCE.migrations[:1])
+    database = open_writer(path, old, synchronous="NORMAL")
+    with database.transaction() as connection:
+        connection.execute("UPDATE follow SET row = 7")
+    database.close()
+    store = EvidenceStore(path)
+    assert (store.ledger(), store.position()) == ("", 7)
+    store.follow("abc")
+    store.close()
+    reader = EvidenceReader(path)
+    assert (reader.ledger(), reader.position()) == ("abc", 7)
+    reader.close()
+
+
+def test_retention_needs_no_look_at_every_image(store: EvidenceStore) -> None:
+    plan = store._source.rows("EXPLAIN QUERY PLAN SELECT id FROM images WHERE (verdict = 'OK') = 1 ORDER BY id LIMIT 9")
+    assert "images_ok" in plan[0][3]
+    assert len(plan) == 1  # and no sorting
 
 
 def test_what_is_missed_is_known_and_counted_for_ever(store: EvidenceStore) -> None:
