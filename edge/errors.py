@@ -2,6 +2,7 @@
 
     EdgeError                 anything the product says to a person; carries a hint and an exit code
     |- UsageError             wrong use: arguments, names, a file that is not there       (exit 2)
+    |  `- NotThere            a thing that was asked for by its name does not exist
     |- SettingsError          the station file cannot be used
     |- RecipeError            a recipe cannot be used
     |- ModelError             a model package is malformed, does not fit, or fails its golden parts
@@ -46,6 +47,10 @@ class EdgeError(Exception):
 
 class UsageError(EdgeError):
     exit_code = EXIT_USAGE
+
+
+class NotThere(UsageError):
+    pass
 
 
 class SettingsError(EdgeError):

@@ -69,8 +69,9 @@ def units_of(station: Station, station_file: Path) -> tuple[Unit, ...]:
         Unit(name="line", arguments=("line", *tail), watchdog_s=1.0),
         *captures,
         Unit(name="inference", arguments=("inference", *tail)),
-        Unit(name="recorder", arguments=("recorder", *tail)),
-        Unit(name="panel", arguments=("panel", *tail), watchdog_s=5.0),
+        # These two work when the others leave time, and may wait long for it on a busy machine.
+        Unit(name="recorder", arguments=("recorder", *tail), watchdog_s=10.0),
+        Unit(name="panel", arguments=("panel", *tail), watchdog_s=10.0),
     )
 
 

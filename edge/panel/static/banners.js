@@ -1,0 +1,66 @@
+// What must be seen on every page, whatever it shows: connection lost, the line silent, BYPASS, a stopped line that waits
+// for a person, parts that do not count as production.
+
+import { byId, el, redraw } from "./dom.js";
+import { duration, t, time, word } from "./words.js";
+
+const LINE_SILENT_MS = 3000;
+const facts = { lostSince: null, line: null, heardMs: 0, heardAt: 0 };
+
+/** The panel itself is not heard since this wall time (ms); null: it is. */
+export function setLost(sinceMs) {
+  facts.lostSince = sinceMs;
+  draw();
+}
+
+/** line: what `line` said last, or null; heardMs: how old that is. */
+export function setLine(line, heardMs) {
+  facts.line = line;
+  facts.heardMs = heardMs;
+  facts.heardAt = Date.now();
+  draw();
+}
+
+/** True while nothing on the page may be taken for what the line does now. */
+export function stale() {
+  return facts.lostSince !== null || lineSilent();
+}
+
+function lineSilent() {
+  return facts.line === null || facts.heardMs === null || facts.heardMs > LINE_SILENT_MS;
+}
+
+function found() {
+  if (facts.lostSince !== null) {
+    const since = { since: time(facts.lostSince), ago: duration(Date.now() - facts.lostSince) };
+    return [["lost", t("Connection lost since {since}", since), t("{ago} ago. What is below is old: do not rely on it.", since)]];
+  }
+  if (facts.heardAt === 0) return [];
+  if (lineSilent()) {
+    const since = facts.line && facts.heardMs ? t("Since {since}", { since: time(facts.heardAt - facts.heardMs) }) : "";
+    return [["lost", t("The line process is silent"), [since, t("The gate rejects everything.")].filter(Boolean).join(" · ")]];
+  }
+  return lineBanners(facts.line);
+}
+
+function lineBanners(line) {
+  const banners = [];
+  if (line.mode === "BYPASS") {
+    const left = !line.bypass_left_ms ? "" : t("{left} left.", { left: duration(line.bypass_left_ms) });
+    banners.push(["bypass", t("BYPASS: parts pass uninspected"), `${left} ${t("The lot is on hold.")}`.trim()]);
+  }
+  if (line.latched) banners.push(["latched", t("The line stopped itself"), t("Find the cause, then press Reset on the live page.")]);
+  if (line.purpose !== "production") {
+    banners.push(["purpose", word("purpose", line.purpose), t("These parts do not count in the yield.")]);
+  }
+  return banners;
+}
+
+function draw() {
+  const banners = found();
+  document.body.classList.toggle("stale", stale() && facts.heardAt + (facts.lostSince ?? 0) > 0);
+  redraw(byId("banners"), banners, () =>
+    banners.map(([kind, title, more]) => el("p", { class: `banner ${kind}` }, title, el("span", {}, more))));
+}
+
+setInterval(draw, 1000);

@@ -1,0 +1,5 @@
+// Pages that only say something still show what must be seen everywhere.
+
+import { watchStation } from "./station_poll.js";
+
+watchStation();
