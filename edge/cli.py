@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 the answer is no, 2 wrong use, 3 an error with its hint.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -28,6 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(error)
         return error.exit_code
     except KeyboardInterrupt:
+        return EXIT_ERROR
+    except Exception:  # noqa: BLE001 - the boundary: a defect of ours must not look like the answer "no" (1)
+        traceback.print_exc()
+        print("edge: unexpected error; please report the lines above", file=sys.stderr)
         return EXIT_ERROR
 
 

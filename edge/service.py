@@ -144,8 +144,13 @@ def run(body: Callable[[Stop, Notifier], None]) -> int:
 
 def private_directory(path: Path) -> Path:
     """Make `path` (mode 0700) or check that it is ours and closed to others. ServiceError otherwise."""
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    info = path.lstat()
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        info = path.lstat()
+    except OSError as error:
+        raise ServiceError(
+            f"{path} cannot be made: {error.strerror}", hint="correct run_dir, free the disk, or remove what is there"
+        ) from error
     if info.st_uid != os.geteuid():
         raise ServiceError(f"{path} belongs to another user", hint="remove it or choose another run_dir")
     if info.st_mode & 0o077:

@@ -89,20 +89,115 @@ def run(
 
 @_typer.command()
 def bench(
-    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds; figures are medians over them.")] = 5,
+    rounds: Annotated[int, typer.Option(help="Interleaved rounds; figures are medians over them.")] = 5,
+    only: Annotated[list[str] | None, typer.Option(metavar="GROUP", help="Only this group; may be repeated.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One short round: shows that it works, not how fast.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Measure this machine: frames through the ring against a plain copy and the usual ways."""
+    """Measure this machine side by side: frames, the whole chain, latency, the line under load, memory, start."""
     import json
 
+    from rich.console import Console
+
+    from edge import log
+    from edge.apps.bench import table
+    from edge.apps.bench.bench import BenchOptions
     from edge.apps.bench.bench import run as run_bench
 
-    figures = run_bench(rounds, lambda size, method: typer.echo(f"{size} {method}", err=True))
+    log.setup("bench", "WARNING")
+    options = BenchOptions(rounds=rounds, only=tuple(only or ()), quick=quick)
+    figures = run_bench(options, lambda words: typer.echo(words, err=True))
     if as_json:
         typer.echo(json.dumps(figures))
-        return
-    for size, row in figures["transport"].items():
-        typer.echo(f"{size:5}" + "".join(f"  {key.removesuffix('_p50_ms')} {value} ms" for key, value in row.items()))
+    else:
+        table.show(figures, Console())
+
+
+@_typer.command()
+def inspect(
+    source: Annotated[Path, typer.Argument(help="A recorded video, a folder of images, or one image.")],
+    recipe: Annotated[str, typer.Option(help="A recipe's file, or NAME@VERSION of the station's database.")],
+    station: Annotated[Path | None, typer.Option(help="Station file: camera, light barrier, database, models.")] = None,
+    models: Annotated[Path | None, typer.Option(help="Folder of model packages; default: beside the recipe.")] = None,
+    camera: Annotated[str | None, typer.Option(help="Which view, where the recipe has several.")] = None,
+    out: Annotated[Path | None, typer.Option(help="New folder for images, results.csv and .json.")] = None,
+    every_frame: Annotated[bool, typer.Option("--every-frame", help="Every frame of the video is a part.")] = False,
+    barrier: Annotated[list[str] | None, typer.Option(help="KEY=VALUE of the light barrier, as in axis=y.")] = None,
+    language: Annotated[str, typer.Option(help="Words of the reasons: en or vi.")] = "en",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Judge recorded media with a recipe: one line per part. Exit code 0: all OK, 1: at least one is not."""
+    import json
+    import os
+
+    # Before OpenCV is loaded: damage in a file is told in our words, the decoders' own would only stand between them.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+
+    from edge import log
+    from edge.apps.inspect import inspect as inspecting
+    from edge.apps.inspect.screen import PlainScreen
+    from edge.apps.inspect.words import InspectWords
+    from edge.clock import SystemClock
+    from edge.service import Stop
+    from edge.settings import station as stations
+
+    log.setup("inspect", "WARNING")
+    words, stop = InspectWords(language), Stop()
+    stop.install()
+    request = inspecting.Request(
+        source=source,
+        recipe=recipe,
+        station=stations.load(station) if station else None,
+        models=models,
+        camera=camera,
+        out=out,
+        every_frame=every_frame,
+        barrier=barrier or (),
+    )
+    screen = PlainScreen(words, stop, lines=not as_json)
+    with screen.shown(source.name):
+        outcome = inspecting.run(request, words, screen, SystemClock(), stop)
+    if as_json:
+        typer.echo(json.dumps(outcome.report, ensure_ascii=False))
+    if outcome.incomplete is not None:
+        raise outcome.incomplete
+    raise typer.Exit(outcome.exit_code)
+
+
+@_typer.command()
+def teach(
+    source: Annotated[Path, typer.Argument(help="Folder of pictures of good parts, or an MVTec layout (train/good).")],
+    name: Annotated[str, typer.Option(help="Of the new model and recipe.")],
+    out: Annotated[Path | None, typer.Option(help="New folder, or a .zip for the model; default ./NAME.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Recipe file whose locator is used; default: whole.")] = None,
+    backbone: Annotated[str, typer.Option(help="efficientnet-lite2, or -lite0: faster, a little less sure.")] = "",
+    size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the model's input, px.")] = 256,
+    rate: Annotated[float, typer.Option(help="Share of good parts that may be stopped.")] = 0.0,
+    threads: Annotated[int, typer.Option(min=1, max=64, help="Of the processor.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Teach a detector from pictures of good parts: a model package and a recipe that `edge inspect` judges with."""
+    import json
+    import os
+
+    # Before numpy is loaded: its threads spin, and cost more than they give beside any other work.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
+
+    from edge import log
+    from edge.apps import teach as teaching
+    from edge.clock import SystemClock
+    from edge.learning.backbone import DEFAULT
+    from edge.learning.threshold import DEFAULT_RATE
+
+    log.setup("teach", "WARNING")
+    request = teaching.Request(
+        source=source, name=name, out=out, recipe=recipe, backbone=backbone or DEFAULT, side_px=size,
+        rate=rate or DEFAULT_RATE, threads=threads,
+    )  # fmt: skip
+    with teaching.progress_bar() as step:
+        outcome = teaching.run(request, step, SystemClock())
+    typer.echo(json.dumps(outcome.report()) if as_json else "\n".join(outcome.lines()))
 
 
 def app(arguments: Sequence[str]) -> int:

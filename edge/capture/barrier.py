@@ -36,9 +36,12 @@ class BarrierHealth:
 
     stale_frames: frames not newer than the one before. too_short, too_long: parts that passed the line and had
     no allowed length. absorbed: things that became background. threshold: grey levels, 0 before teaching.
+    refused: backgrounds that were not taken because something seemed to stand on the belt; it counts nothing until
+    one is (see `BarrierSettings.must_be_empty`).
     """
 
     taught: bool
+    refused: int
     stale_frames: int
     too_short: int
     too_long: int
@@ -67,12 +70,13 @@ class LightBarrier:
         self._lengths: deque[float] = deque(maxlen=15)
         self._belt = 0.0  # px/ns, from parts that move
         self._t_ns: int | None = None
-        self._n = self._stale = self._too_short = self._too_long = self._absorbed = 0
+        self._n = self._stale = self._refused = self._too_short = self._too_long = self._absorbed = 0
 
     @property
     def health(self) -> BarrierHealth:
         return BarrierHealth(
             taught=self._background.ready,
+            refused=self._refused,
             stale_frames=self._stale,
             too_short=self._too_short,
             too_long=self._too_long,
@@ -82,7 +86,7 @@ class LightBarrier:
         )
 
     def teach(self, frame: np.ndarray) -> None:
-        """Take this frame of the empty belt as the background, now."""
+        """Take this frame as the background, now: somebody says that the belt is empty."""
         self._background.teach([self._view.take(frame)])
         self._teaching.clear()
         self._tracks.clear()
@@ -115,6 +119,10 @@ class LightBarrier:
             return []
         self._background.teach([s for s, _, _ in self._teaching])
         seen, self._teaching = self._teaching, []
+        if self._settings.must_be_empty and self._background.looks_occupied():
+            self._background.forget()
+            self._refused += 1
+            return []
         return [crossing for strip, seq, t in seen for crossing in self._step(strip, seq, t)]
 
     def _step(self, strip: np.ndarray, seq: int, t_ns: int) -> list[Crossing]:
@@ -122,7 +130,15 @@ class LightBarrier:
         self._t_ns = t_ns
         counts = self._background.occupancy(strip)
         found = self._background.segments(counts)
-        found = regroup(found, self._tracks, counts, self._view.px, self._expected_length(), t_ns)
+        found = regroup(
+            found,
+            self._tracks,
+            counts,
+            px=self._view.px,
+            length=self._expected_length(),
+            least=self._settings.min_length_px,
+            t_ns=t_ns,
+        )
         entering = max(0.0, self._belt * since)
         pairs, unseen, unknown = pair(self._tracks, found, t_ns, self._view.length_px, entering)
         belt_step = self._belt_step(pairs)
@@ -186,10 +202,12 @@ class LightBarrier:
         shift = max(abs(segment.lead - old.lead), abs(segment.trail - old.trail))
         if shift > STILL_PX + self._view.px:
             both = min(abs(segment.lead - track.born.lead), abs(segment.trail - track.born.trail))
-            track.moved = track.moved or both > STILL_PX or (segment.cut_up and shift > self._min_travel)
+            ahead = segment.lead - track.born.lead
+            coming_in = segment.cut_up and not segment.cut_down and ahead > STILL_PX + self._view.px
+            track.moved = track.moved or both > STILL_PX or coming_in
             track.still_from, track.still_since_ns, track.passed_px = segment, t_ns, 0.0
         else:
-            track.passed_px += max(0.0, belt_step)
+            track.passed_px += belt_step  # with its sign: jitter carries nothing past
 
     def _still_expected(self, track: Track, t_ns: int) -> bool:
         """Whether a part that is not seen may come again; remembers those the belt takes back upstream."""
@@ -234,12 +252,12 @@ class LightBarrier:
             track.length = old.length
 
     def _absorb(self, track: Track, strip: np.ndarray, t_ns: int) -> bool:
-        """Things that never moved, stay while the belt carries others past, or are ghosts: background."""
+        """Ghosts, what stays while the belt carries others past, and what never came in nor moved: background."""
         waited = t_ns - track.still_since_ns >= self._settings.absorb_after_ms * MS
-        stays = track.passed_px > 0.5 * self._view.length_px
+        stays = abs(track.passed_px) > 0.5 * self._view.length_px
         if not waited or track.missed:
             return False
-        if track.moved and not stays:
+        if (track.moved or track.entered) and not stays:
             if t_ns - track.ghost_checked_ns < GHOST_CHECK_NS:
                 return False
             track.ghost_checked_ns = t_ns

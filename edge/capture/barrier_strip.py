@@ -22,6 +22,9 @@ SIGMAS = 6.0
 FOLLOW = 0.02  # share of a new frame in the background: follows light over about 50 frames
 MAX_STEP_GAIN = 2.0
 GHOST_RATIO = 1.5
+AREA = cv2.INTER_AREA
+ENDS_OVER = 3  # samples on each side of a place where a part may end
+STILL_NEAR = 0.04  # of the view: a part on the move shows an edge or a pattern on such a stretch
 NOISE_CAP = 12  # grey levels: a larger change between two frames is something moving
 
 
@@ -64,8 +67,9 @@ class StripView:
         self.rows = raw // per_row
         self.row_px = float(step * per_row)
         self._along = slice(a0, a1)
-        self._across = slice(c0, c0 + self.rows * per_row * step, step)
-        self._shrunk = (per_row, self.px)
+        self._across = slice(c0, c0 + self.rows * per_row * step)
+        self._step = step
+        self._raw_rows = self.rows * per_row
         line = settings.line * n_along
         self.line_px = float(a1 - line if self._flip else line - a0)
         self.length_px = float(a1 - a0)
@@ -80,10 +84,13 @@ class StripView:
                 hint="the camera's size and the station file disagree",
             )
         if self._along_x:
-            raw = frame[self._across, self._along]
+            thin = frame[self._across, self._along][:: self._step]
+            strip = cv2.resize(thin, (self.samples, self.rows), interpolation=AREA)
         else:
-            raw = np.ascontiguousarray(np.swapaxes(frame[self._along, self._across], 0, 1))
-        strip = cv2.resize(raw, (self.samples, self.rows), interpolation=cv2.INTER_AREA)
+            region = frame[self._along, self._across]
+            # Every nth column; numpy would take twice the time of all the rest for it.
+            thin = cv2.resize(region, (self._raw_rows, region.shape[0]), interpolation=cv2.INTER_NEAREST)
+            strip = cv2.transpose(cv2.resize(thin, (self.rows, self.samples), interpolation=AREA))
         strip = strip.reshape(self.rows, self.samples, -1)
         return np.ascontiguousarray(strip[:, ::-1]) if self._flip else strip
 
@@ -114,11 +121,62 @@ class Background:
         return self._level is not None
 
     def teach(self, strips: list[np.ndarray]) -> None:
-        """Median over time: what moves on is not in it (Cutler and Davis 1998)."""
-        self._level = np.median(np.stack(strips), axis=0).astype(np.float32)
+        """Median over time (Cutler and Davis 1998), at each place of the frames in which nothing moves there.
+
+        So a belt that is full of parts when teaching begins is still known from the gaps that pass; a place
+        that is never still looks like the nearest one that is, for a belt looks the same along its motion.
+        """
         self._free[:] = True
         for strip in strips:
             self._learn_noise(strip, 0.5)
+        stack = np.stack(strips)
+        still = self._still(stack)
+        known = np.flatnonzero(still.any(axis=0))
+        if known.size == 0:
+            still[:], known = True, np.arange(still.shape[1])
+        level = np.median(stack, axis=0).astype(np.float32)
+        for at in np.flatnonzero(~still.all(axis=0)).tolist():
+            nearest = known[np.argmin(np.abs(known - at))]
+            level[:, at] = np.median(stack[still[:, nearest], :, nearest], axis=0)
+        self._level = level
+
+    def looks_occupied(self) -> bool:
+        """Whether something seems to stand on what was taught.
+
+        An empty belt looks the same along its motion, or changes gently with the light; a part has ends.
+        """
+        assert self._level is not None
+        level, step = self._level, ENDS_OVER
+        usual = np.median(level, axis=1, keepdims=True)
+        other = self._rows_over(np.abs(level - usual))
+        ends = np.zeros_like(other)
+        ends[step:-step] = self._rows_over(np.abs(level[:, 2 * step :] - level[:, : -2 * step]))
+        at = (np.flatnonzero(ends >= self._width) * self._view.px).tolist()
+        found = [s for s in self.segments(other) if s.length >= self._min]
+        margin = 2 * step * self._view.px
+        return any(s.trail - margin <= end <= s.lead + margin for s in found for end in at)
+
+    def forget(self) -> None:
+        self._level = None
+
+    def _rows_over(self, difference: np.ndarray) -> np.ndarray:
+        """`difference`: (rows, samples, channels); rows above the threshold, per sample: int (samples,)."""
+        over: np.ndarray = (
+            difference.reshape(self._view.rows, difference.shape[1], -1).max(axis=2) > self.threshold
+        ).sum(0)
+        return over
+
+    def _still(self, stack: np.ndarray) -> np.ndarray:
+        """Where nothing moves near by to the next frame or from the one before: bool (frames, samples)."""
+        still = np.zeros((stack.shape[0], stack.shape[2]), bool)
+        near = np.ones((1, 2 * round(STILL_NEAR * stack.shape[2]) + 1), np.uint8)
+        for k in range(1, len(stack)):
+            change = cv2.absdiff(stack[k], stack[k - 1]).reshape(stack.shape[1:]).max(axis=2)
+            moving = (change > self.threshold).sum(axis=0) >= self._width
+            quiet = cv2.dilate(moving.astype(np.uint8)[None], near)[0] == 0
+            still[k - 1] |= quiet
+            still[k] |= quiet
+        return still
 
     def occupancy(self, strip: np.ndarray) -> np.ndarray:
         """How many rows differ from the background, per sample along: int (samples,)."""
@@ -216,8 +274,9 @@ class Background:
         """Sigma from what changes between two frames: shadows and drift are no noise, and move slowly."""
         now, last = strip[::4, ::4].astype(np.int16), self._last
         self._last = now
-        if last is not None and self._free.any():
-            sigma = 0.89 * float(np.mean(np.minimum(np.abs(now - last), NOISE_CAP)[:, self._free[::4]]))
+        free = self._free[::4]
+        if last is not None and free.any():
+            sigma = 0.89 * float(np.mean(np.minimum(np.abs(now - last), NOISE_CAP)[:, free]))
             self._noise += share * (sigma - self._noise)
 
 

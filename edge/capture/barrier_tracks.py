@@ -19,6 +19,7 @@ HISTORY = 64
 SPLIT_FROM = 1.5
 MOVE_APART_PX = 8.0
 GROWN = 1.15
+LENGTH_SURPRISE_PX = 40.0  # no more, or a hand on a part would make it another one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,8 @@ def pair(
 ) -> tuple[list[tuple[Track, Segment]], list[Track], list[Segment]]:
     """(pairs, tracks not seen, segments not known), keeping the order along the belt.
 
+    Equal parts cannot be told apart when the belt starts or stops and moves more than half their pitch between
+    two frames; at steady speed there is no such limit.
     `span_px`: length of the region. `entering_px`: how far from the upstream edge something new may appear.
     """
     ahead = [track.predicted(t_ns) for track in tracks]
@@ -169,24 +172,34 @@ def _surprise(ahead: Segment, seen: Segment, track: Track) -> float:
     if lead is None or trail is None:
         return lead if lead is not None else trail if trail is not None else 0.0
     surprise = 0.8 * min(lead, trail) + 0.2 * max(lead, trail)
+    if track.length is not None:
+        surprise += min(abs(seen.length - track.length), LENGTH_SURPRISE_PX)
     # Of the first part on a belt nobody knows the speed yet.
     speed_unknown = track.sights == 1 and track.velocity == 0.0 and seen.trail > ahead.trail
     return 0.3 * surprise if speed_unknown else surprise
 
 
 def regroup(
-    segments: list[Segment], tracks: list[Track], counts: np.ndarray, px: int, length: float | None, t_ns: int
+    segments: list[Segment],
+    tracks: list[Track],
+    counts: np.ndarray,
+    *,
+    px: int,
+    length: float | None,
+    least: float,
+    t_ns: int,
 ) -> list[Segment]:
     """Split stretches that hold several parts, join stretches that are one; upstream first.
 
     `counts`: occupied rows per sample, `px` per sample; a waist in it is where two parts touch.
-    `length`: expected part length in px, given or learned, or None.
+    `length`: expected part length in px, given or learned, or None. `least`: the shortest part there is.
     """
-    ahead = [t.predicted(t_ns) for t in tracks if t.length is not None]
+    ahead = [(t.predicted(t_ns), t.length) for t in tracks if t.length is not None]
     out: list[Segment] = []
-    for segment in _join(segments, ahead):
+    for segment in _join(segments, [a for a, _ in ahead]):
         cuts = _cuts(segment, length, ahead)
-        out += _cut(segment, _at_waists(cuts, segment, counts, px, 0.2 * (length or 20.0)))
+        cuts = _at_waists(cuts, segment, counts, px, 0.2 * (length or 20.0))
+        out += _cut(segment, _worth_cutting(cuts, segment, least))
     return out
 
 
@@ -206,17 +219,21 @@ def _holds(part: Segment, piece: Segment) -> bool:
     return part.trail - slack <= piece.trail and piece.lead <= part.lead + slack
 
 
-def _cuts(segment: Segment, length: float | None, ahead: list[Segment]) -> list[float]:
+def _cuts(segment: Segment, length: float | None, ahead: list[tuple[Segment, float]]) -> list[float]:
     """Where one stretch falls into parts: known parts in their order, then parts of the expected length.
 
     Laid from an end that is in view, so that an error does not grow from frame to frame.
+    `ahead`: where each known part should be, and its full length.
     """
-    known = [a for a in ahead if _lies_in(a, segment)]
+    held = [(a, full) for a, full in ahead if _lies_in(a, segment)]
+    known, lengths = [a for a, _ in held], [full for _, full in held]
+    whole = not segment.cut_up and not segment.cut_down
     long = length is not None and segment.length >= SPLIT_FROM * length
+    if whole and length is not None and not long:
+        return []
     if not long and (len(known) < 2 or segment.length < 0.7 * sum(_visible(a, segment) for a in known)):
         return []
-    lengths = [a.length for a in known]
-    if not segment.cut_up and not segment.cut_down:
+    if whole:
         return _cuts_of_whole(segment, length, lengths)
     if not segment.cut_up:
         return _lay(segment.trail, lengths, length, segment, 1)
@@ -276,6 +293,18 @@ def _at_waists(cuts: list[float], segment: Segment, counts: np.ndarray, px: int,
         narrow = np.flatnonzero(window == window.min()) + low
         out.append(float(narrow[np.argmin(np.abs(narrow - cut / px))]) * px)
     return sorted(set(out))
+
+
+def _worth_cutting(cuts: list[float], segment: Segment, least: float) -> list[float]:
+    """Without those that would leave a piece in full view shorter than any part: a hand has let go, say."""
+    out: list[float] = []
+    for cut in cuts:
+        behind = out[-1] if out else segment.trail
+        if cut - behind >= least or (segment.cut_up and not out):
+            out.append(cut)
+    if out and segment.lead - out[-1] < least and not segment.cut_down:
+        out.pop()
+    return out
 
 
 def _cut(segment: Segment, cuts: list[float]) -> list[Segment]:

@@ -18,7 +18,7 @@ from edge.errors import SourceError, SourceLost
 from edge.settings.station import Camera as CameraSettings
 
 _log = log.get(__name__)
-_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
+ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 _MAX_FILE_BYTES = 256 << 20
 _DIGITS = re.compile(r"([0-9]+)")
 
@@ -104,20 +104,20 @@ class FolderCamera:
                 f"there is no folder {self._path}", hint="correct the camera's source in the station file"
             )
         try:
-            entries = [path for path in self._path.iterdir() if _is_picture(path)]
+            entries = [path for path in self._path.iterdir() if is_picture(path)]
             listing = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in entries]
         except OSError as error:
             raise SourceError(
                 f"{self._path} cannot be read: {error.strerror}", hint="may this user read it?"
             ) from error
         if not listing:
-            raise SourceError(f"there are no pictures in {self._path}", hint=f"known: {', '.join(sorted(_ENDINGS))}")
+            raise SourceError(f"there are no pictures in {self._path}", hint=f"known: {', '.join(sorted(ENDINGS))}")
         return tuple(sorted(listing, key=lambda entry: natural(entry[0])))
 
     def _check_first(self, files: Listing) -> None:
         """The first readable picture must be what was promised: a wrong station file is found at the start."""
         for name, _, _ in files:
-            picture = _decode(self._path / name, self._facts.channels)
+            picture = decode_picture(self._path / name, self._facts.channels)
             if picture is None:
                 continue
             if picture.shape != self._facts.shape:
@@ -134,7 +134,7 @@ class FolderCamera:
             self._turn_back()
         name = self._files[self._next][0]
         self._next += 1
-        picture = _decode(self._path / name, self._facts.channels)
+        picture = decode_picture(self._path / name, self._facts.channels)
         if picture is None:
             if not os.path.isdir(self._path):
                 raise SourceLost(f"the folder {self._path} is gone", hint="put it back; capture tries again by itself")
@@ -176,11 +176,12 @@ def natural(name: str) -> tuple[list[int | str], str]:
     return [int(piece) if place % 2 else piece for place, piece in enumerate(pieces)], name
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in _ENDINGS and not path.name.startswith(".") and path.is_file()
+def is_picture(path: Path) -> bool:
+    """By its ending; hidden files are none."""
+    return path.suffix.lower() in ENDINGS and not path.name.startswith(".") and path.is_file()
 
 
-def _decode(path: Path, channels: int) -> Pixels | None:
+def decode_picture(path: Path, channels: int) -> Pixels | None:
     """(height, width, channels) uint8, BGR or grey; None when it is no picture. Deeper ones become 8 bit."""
     try:
         with path.open("rb") as file:

@@ -67,11 +67,17 @@ class Reporter:
         self._bad = 0
         self._bad_first_ns = 0
         self._bad_last_ns = 0
+        self._refused_ns = 0  # since when the barrier's background is not taken
 
     def state(self, now_ns: int) -> str:
-        """Of source and crossings together: a part whose `Seen` nobody takes is not announced."""
+        """Of source and crossings together: a part whose `Seen` nobody takes is not announced, and a barrier that does
+        not know the empty belt yet sees none; `line` drops the permit for both."""
         state = self._watch.state(now_ns)
-        return "degraded" if state == "ready" and self._unannounced(now_ns) else state
+        if state != "ready":
+            return state
+        if self._post is not None and not self._post.health.taught:
+            return "starting"
+        return "degraded" if self._unannounced(now_ns) else state
 
     def status(self, queues: tuple[wire.QueueState, ...], now_ns: int, state: str) -> wire.Status:
         own = (self._feed.queue_state(), self._outbox.queue_state())
@@ -108,7 +114,7 @@ class Reporter:
             "seen_lost": self._outbox.lost,
             "losses": self._watch.losses,
             "retries": self._watch.attempts,
-            "proves_freshness": facts.proves_freshness,
+            "proves_freshness": float(facts.proves_freshness),
         }
         return found | asdict(feed.counts) | self._barrier_counters()
 
@@ -120,10 +126,19 @@ class Reporter:
         if self._recent(self._outbox.lost_at_ns, now_ns):
             lost = str(self._outbox.lost)
             found.append(wire.Alarm(code="seen_lost", since_ns=self._outbox.lost_at_ns, detail=lost))
+        if self._post is not None and self._post.health.refused and not self._post.health.taught:
+            detail = f"{self._post.health.refused} times in vain"
+            found.append(wire.Alarm(code="belt_not_empty", since_ns=self._refused_since(now_ns), detail=detail))
+        else:
+            self._refused_ns = 0
         if self._refusing(now_ns):
             detail = self._camera.counts.refusal[:200] or "frames with stamps that cannot be believed"
             found.append(wire.Alarm(code="frames_refused", since_ns=self._bad_first_ns, detail=detail))
         return tuple(found)
+
+    def _refused_since(self, now_ns: int) -> int:
+        self._refused_ns = self._refused_ns or now_ns
+        return self._refused_ns
 
     def _unannounced(self, now_ns: int) -> bool:
         return bool(self._outbox.overdue_since_ns(now_ns)) or self._recent(self._outbox.lost_at_ns, now_ns)
@@ -146,7 +161,8 @@ class Reporter:
         health = self._post.health
         return {
             "barrier_us": round(self._post.median_us, 1),
-            "barrier_taught": health.taught,
+            "barrier_taught": float(health.taught),
+            "barrier_refused": health.refused,
             "barrier_stale": health.stale_frames,
             "barrier_too_short": health.too_short,
             "barrier_too_long": health.too_long,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,7 @@ class VideoCamera:
         capture = cv2.VideoCapture(str(self._path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         try:
             if not capture.isOpened() or not capture.grab():
-                raise SourceError(
-                    f"{self._path} cannot be played", hint="it is damaged or no video: does another player show it?"
-                )
+                raise _unplayable(self._path)
             self._check_size(capture)
         except SourceError:
             capture.release()
@@ -169,6 +168,34 @@ class VideoCamera:
         self.counts.refusal = words
         _log.warning("%s", words)
         return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFacts:
+    """What a video says of itself. frames: how many it should hold, 0 when it does not say; some only guess."""
+
+    width: int
+    height: int
+    frames: int
+
+
+def video_facts(path: Path) -> VideoFacts:
+    """SourceError when not even its first frame can be decoded."""
+    capture = cv2.VideoCapture(str(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+    try:
+        if not capture.isOpened() or not capture.grab():
+            raise _unplayable(path)
+        return VideoFacts(
+            width=int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
+            height=int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
+            frames=max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT))),
+        )
+    finally:
+        capture.release()
+
+
+def _unplayable(path: Path) -> SourceError:
+    return SourceError(f"{path} cannot be played", hint="it is damaged or no video: does another player show it?")
 
 
 def _fingerprint(path: Path) -> tuple[int, ...] | None:

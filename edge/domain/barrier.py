@@ -28,8 +28,11 @@ class BarrierSettings:
         half in view is centred by it. `learn_part_length`: take the median of what was counted instead
         (only for lines where all parts have one size).
     join_gap_px: gaps up to this are inside a part (clear or hollow parts); 0: every gap parts two parts.
-    background: `taught` from the median of the first `teach_frames` frames, or one `level` (BGR) for a
-        back light. It follows slow light changes everywhere but under parts.
+    background: `taught` from the first `teach_frames` frames, or one `level` (BGR) for a back light. It follows slow
+        light changes everywhere but under parts.
+    must_be_empty: a taught background on which something with sharp ends, as long as a part, seems to stand is not
+        taken, and the next `teach_frames` frames are tried: parts that were taught as belt would spoil the count. So
+        teach on an empty belt, or on one that runs. False: for places where fixed things lie in the region.
     polarity: parts differ from the background in any way, or are only brighter, or only darker.
     threshold: difference in grey levels that is a part; None: 6 sigma of the noise, at least
         `threshold_floor`.
@@ -56,6 +59,7 @@ class BarrierSettings:
     background: Literal["taught", "level"] = "taught"
     background_bgr: tuple[int, int, int] | None = None
     teach_frames: int = 15
+    must_be_empty: bool = True
     polarity: Literal["any", "brighter", "darker"] = "any"
     threshold: int | None = None
     threshold_floor: int = 24

@@ -41,6 +41,7 @@ class ReasonCode(StrEnum):
     OVERWRITTEN = "overwritten"  # the frame was reused before it was judged
     MODEL_ERROR = "model_error"
     BAD_FRAME = "bad_frame"  # other size or type than promised
+    UNREADABLE = "unreadable"  # a file of recorded media that cannot be decoded
     RECIPE = "recipe"  # the verdict was made by another recipe than the part's
     LINE_RESTART = "line_restart"
     TIME_GAP = "time_gap"

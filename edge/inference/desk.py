@@ -74,7 +74,9 @@ class RecipeDesk:
         return self._reports(now_ns)
 
     def state(self) -> tuple[str, Alarm | None]:
-        """(state for the status, why): starting while the active recipe is being loaded."""
+        """(state for the status, why): starting while the active recipe is being loaded, or not known yet."""
+        if not self._heard:
+            return "starting", None
         if self._active is None:
             return "ready", None
         named = (self._active.name, self._active.version)

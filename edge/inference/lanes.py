@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,13 +43,13 @@ class Lane:
     """One thread. Queue: `size` jobs, the running one included; nothing is dropped, `room` says whether to wait.
 
     An exception in a job that is no EdgeError is a defect of ours: `finished` raises it in the main loop, and the
-    process ends.
+    process ends. nice: of this thread alone, beside the process's; a kernel that refuses leaves it as it is.
     """
 
-    def __init__(self, name: str, size: int, wake: Wake, clock: Clock) -> None:
+    def __init__(self, name: str, size: int, wake: Wake, clock: Clock, *, nice: int = 0) -> None:
         self.name, self.size = name, size
         self._wake, self._clock = wake, clock
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._executor = ThreadPoolExecutor(1, name, initializer=_be_nice, initargs=(nice,))
         self._jobs: deque[_Job] = deque()
         self._begun_ns = 0  # of the running job; 0: none
 
@@ -88,3 +90,11 @@ class Lane:
             return work()
         finally:
             self._begun_ns = 0
+
+
+def _be_nice(nice: int) -> None:
+    """On Linux the nice value is each thread's own: setpriority(2), "C library/kernel differences"."""
+    if nice:
+        with contextlib.suppress(OSError):
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + nice)

@@ -61,7 +61,7 @@ class LoadedCheck:
             )
         if check.region and not check.region.inside(locate.width_px, locate.height_px):
             raise RecipeError(f"check {check.name}: its region lies outside the part picture")
-        cutter = Cutter.plan(locate, check.region, model.manifest.preprocess)
+        cutter = Cutter.plan(locate, check.region, model.preprocessor)
         return cls(check=check, model=model, cutter=cutter, decoder=_decoder(check, model, cutter))
 
 

@@ -58,6 +58,10 @@ class Preprocessor:
         across, down = w / width, h / height
         return np.array([[across, 0, 0.5 * across - 0.5 + left], [0, down, 0.5 * down - 0.5 + top]], np.float64)
 
+    def picture_size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) that a picture of that size has in the model's input, without padding."""
+        return self._place(width, height)[2:]
+
     def _place(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Where the picture lies in the input: left, top, width, height."""
         wanted = self.settings

@@ -39,6 +39,7 @@ _STATUS_NS = 500_000_000
 _HUNG_NS = 5_000_000_000  # no model of ours takes that long: the watchdog shall end us
 _GIL_SWITCH_S = 0.0005  # a model's thread that comes back must not wait 5 ms for this one
 _LANE = 2
+_MODEL_NICE = -5  # of what is not the line, a verdict in the making comes first: everything else waits for it
 
 
 def main(station: Station, stop: Stop, notifier: Notifier) -> None:
@@ -134,9 +135,8 @@ class InferenceService:
         self._poller.add_fd(self._wake.fd)
         self._rings = Rings(station.shm_dir, station.name)
         self._undo.callback(self._rings.close)
-        self._prepare, self._model, self._loader = (
-            self._lane(name, size) for name, size in (("prepare", _LANE), ("model", _LANE), ("loader", 1))
-        )
+        self._prepare, self._loader = self._lane("prepare", _LANE), self._lane("loader", 1)
+        self._model = self._lane("model", _LANE, nice=_MODEL_NICE)
         self._figures = Figures()
         self._desk = RecipeDesk(self._loader, load)
         self._books = {
@@ -162,8 +162,8 @@ class InferenceService:
             lend=self._lend,
         )
 
-    def _lane(self, name: str, size: int) -> Lane:
-        lane = Lane(name, size, self._wake, self._clock)
+    def _lane(self, name: str, size: int, nice: int = 0) -> Lane:
+        lane = Lane(name, size, self._wake, self._clock, nice=nice)
         self._undo.callback(lane.close)
         return lane
 

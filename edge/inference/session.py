@@ -126,6 +126,28 @@ class Model:
         return ModelError(f"model {self.name} does not fit its manifest: {why}", hint="import the right model")
 
 
+class Graph:
+    """Any float32 ONNX graph with the one input `image`, its outputs by name: what teaching runs a backbone with.
+
+    `run` may be called from one thread at a time; it releases the GIL.
+    """
+
+    def __init__(self, source: str | bytes, name: str, outputs: tuple[str, ...], options: SessionOptions) -> None:
+        """source: the file's path or its content. ModelError when it cannot be loaded or lacks an output."""
+        self._name, self._outputs = name, list(outputs)
+        self._session = _session(source, name, options)
+        missing = set(outputs) - {one.name for one in self._session.get_outputs()}
+        if missing or [one.name for one in self._session.get_inputs()] != [INPUT]:
+            raise ModelError(f"{name} is not built as its manifest says", hint="install it again")
+
+    def run(self, tensor: Tensor) -> Outputs:
+        """tensor: float32 (1, 3, H, W). ModelError when it fails."""
+        try:
+            return tuple(self._session.run(self._outputs, {INPUT: tensor}))
+        except _failures() as error:
+            raise ModelError(f"{self._name} failed: {_short(error)}") from error
+
+
 def available_providers(wished: tuple[str, ...]) -> list[str]:
     """Those of `wished` that this onnxruntime has, and the CPU last. What is left out is logged."""
     installed = _library().get_available_providers()
@@ -136,6 +158,10 @@ def available_providers(wished: tuple[str, ...]) -> list[str]:
 
 
 def _open(package: PackageFiles, options: SessionOptions) -> Any:
+    return _session(str(package.model_path), f"model {package.manifest.reference}", options)
+
+
+def _session(source: str | bytes, name: str, options: SessionOptions) -> Any:
     library = _library()
     settings = library.SessionOptions()
     settings.graph_optimization_level = library.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -146,10 +172,9 @@ def _open(package: PackageFiles, options: SessionOptions) -> Any:
     settings.add_session_config_entry("session.intra_op.allow_spinning", "1" if options.spinning else "0")
     providers = available_providers(options.providers)
     try:
-        return library.InferenceSession(str(package.model_path), sess_options=settings, providers=providers)
+        return library.InferenceSession(source, sess_options=settings, providers=providers)
     except _failures() as error:
-        name = package.manifest.reference
-        raise ModelError(f"model {name} cannot be loaded: {_short(error)}", hint="import it again") from error
+        raise ModelError(f"{name} cannot be loaded: {_short(error)}", hint="import it again") from error
 
 
 def _library() -> Any:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from edge.domain.recipe import Locate
 from edge.domain.verdict import ReasonCode
-from edge.inference.blob import shrink
+from edge.inference.blob import shrink, steps_to
 from edge.inference.located import Located, NotLocated, aligned, search_rect
 from edge.inference.rectify import Pixels
 from edge.inference.turn import decode_template
 
-_COARSE_PX = 32  # the template's longest side where everything is searched
-_FINE_PX = 96  # and where the search ends: a tenth of a pixel there is enough
+_COARSE_PX = 40  # the template's longest side where everything is searched
+_FINE_PX = 120  # and where the search ends: a tenth of a pixel there is enough
 _KEEP = 3  # best coarse places that are looked at again
 _MASK_FROM_DEG = 1.0  # turned further, the template's corners show nothing of it
 
@@ -42,9 +42,10 @@ class TemplateLocator:
     def __init__(self, settings: Locate) -> None:
         template = decode_template(settings)
         longest = max(template.shape)
-        coarse = max(1, longest // _COARSE_PX)
-        fine = max(1, longest // _FINE_PX)
-        steps = sorted({coarse, max(fine, coarse // 2), fine}, reverse=True)
+        coarse, fine = steps_to(longest, _COARSE_PX), steps_to(longest, _FINE_PX)
+        steps = [coarse]
+        while steps[-1] > fine:
+            steps.append(steps[-1] // 2)
         self._settings = settings
         self._size = (template.shape[1], template.shape[0])
         self._levels = [_Level(step=step, template=_shrunk(template, step)) for step in steps]

@@ -179,7 +179,7 @@ class EncoderBelt:
         last_ns, last = self._counts[-1]
         if position <= last:
             return last_ns
-        if not self.running:
+        if self._lost or not self.running:
             return None
         return self._counted_ns() + round((position - last) / self._rate)
 

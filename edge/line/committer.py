@@ -12,7 +12,7 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -213,10 +213,11 @@ class Committer:
         now_ns = self._clock.now_ns()
         if now_ns >= self._top_up_ns:
             self._top_up_ns = now_ns + _TOP_UP_NS
-            ledger.top_up()
+            with self._at_work():
+                ledger.top_up()
         if self._keep_ns is not None and now_ns >= self._prune_ns:
             self._prune_ns = now_ns + _PRUNE_NS
-            with contextlib.suppress(StoreFull):  # a full disk: what is old stays a little longer
+            with self._at_work(), contextlib.suppress(StoreFull):  # a full disk: what is old stays a little longer
                 ledger.prune(keep_ns=self._keep_ns, max_parts=None, limit=_PRUNED)
 
     def _take(self) -> list[_Job]:
@@ -258,11 +259,8 @@ class Committer:
     def _commit(self, ledger: Ledger, jobs: list[_Job]) -> None:
         entries = [entry for job in jobs for entry in job.entries]
         began_ns = self._clock.now_ns()
-        self._progress.commit_since_ns = began_ns
-        try:
+        with self._at_work():
             rows = ledger.commit(entries)
-        finally:
-            self._progress.commit_since_ns = 0
         self.stats.duration.add(self._clock.now_ns() - began_ns)
         self.stats.commits += 1
         for entry in entries:
@@ -273,6 +271,15 @@ class Committer:
             mine = {e.part: rows[e.part] for e in job.entries if isinstance(e, PartRecord)}
             self._done.append(Committed(entries=job.entries, rows=mine, then=job.then))
         os.eventfd_write(self._wake_fd, 1)
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """While the disk is at it the gate's thread watches the time: a disk that hangs must be noticed."""
+        self._progress.commit_since_ns = self._clock.now_ns()
+        try:
+            yield
+        finally:
+            self._progress.commit_since_ns = 0
 
     def _depth_less(self, count: int) -> None:
         with self._changed:

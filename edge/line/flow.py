@@ -96,14 +96,16 @@ class Flow:
             self._gate.tell(Purge(halt=True))
             self.not_accepted += 1
             return False
+        self._room_is_back()  # its outage is on record before a mark says that triggers are accepted
         trigger, window = self._accept(announced)
-        if window is not None:
-            self._gate.tell(Add(part=trigger.part, window=window))
+        if window is not None and self._gate.tell(Add(part=trigger.part, window=window)):
             self._at_gate.add(trigger.part)
         mark = self._journal.mark(announced.at_ns, self._clock.now_ns())
         code = self._not_to_be_judged(announced, window)
         self._committer.put(trigger, mark, then=self._acknowledgement(announced))
         part = OpenPart(trigger=trigger, gate=window or Window(start=0, centre=0, end=0), views=self._views(announced))
+        exact = announced.seen.camera if announced.seen is not None else ""
+        self.open.keep_apart(part, exact=exact, rejected=code is not None and code is not ReasonCode.BYPASS)
         if code is not None:
             self._close(part, Verdict.NOT_INSPECTED, (Reason(code=code),))
             return True
@@ -120,8 +122,8 @@ class Flow:
     def turn(self) -> None:
         """What is overdue, and what must be said again."""
         now_ns = self._clock.now_ns()
-        if self._outages.open_for(NO_ROOM) and self._committer.has_room():
-            self._journal.outage_ends(NO_ROOM, now_ns)
+        if self._committer.has_room():
+            self._room_is_back()
         here = self._belt.position(now_ns) + self._belt.span(self._lead_ns)
         for part in self.open.all():
             if here >= part.gate.start:
@@ -170,6 +172,10 @@ class Flow:
             group.then()
 
     # --- inside -----------------------------------------------------------------------------------------------
+
+    def _room_is_back(self) -> None:
+        if self._outages.open_for(NO_ROOM):
+            self._journal.outage_ends(NO_ROOM, self._clock.now_ns())
 
     def _accept(self, announced: Announced) -> tuple[TriggerRecord, Window | None]:
         self._n += 1

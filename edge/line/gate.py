@@ -20,6 +20,7 @@ from edge.settings import station
 
 GateKind = Literal["pass_pulse", "reject_pulse"]
 _HISTORY = 512
+_LOOK_AGAIN_NS = MS  # at a belt that should be there by now: counts that stay away must not make the thread spin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +226,7 @@ class GatePlan:
         times = [slot.past_ns + self._settings.confirm_within_ns + 1 for slot in self._waiting.values()]
         when_ns = None if ahead is None else self._belt.when(ahead)
         if when_ns is not None:
-            times.append(when_ns)
+            times.append(when_ns if when_ns > now_ns else now_ns + _LOOK_AGAIN_NS)
         return min(times, default=None)
 
     def reports(self) -> list[Done | Trouble]:

@@ -26,6 +26,7 @@ from edge.line.ports import Input, InputEvent, Port
 
 INBOX = 20_000
 REPORTS = 20_000
+_STANDS_NS, _STANDS_ROUNDS = 2 * SECOND, 50  # it beats many times a second: then it will not wake any more
 _AT_ONCE = 200  # messages taken before the output is looked at again
 
 
@@ -155,6 +156,7 @@ class GateThread:
         self._overflowed = False
         self._ending = False
         self._awake_ns = 0
+        self._watched = (-1, 0, 0)  # by the main thread: last awake, since when, in how many of its rounds
         self.stats = GateStats()
         self._thread = threading.Thread(target=self._run, name="gate", daemon=True)
 
@@ -164,6 +166,15 @@ class GateThread:
     @property
     def running(self) -> bool:
         return self._thread.is_alive()
+
+    def stands(self, now_ns: int) -> bool:
+        """Main thread, once a round: whether this one has not looked at anything for two seconds in which the main
+        thread went on (a process that was frozen as a whole is no such case)."""
+        awake_ns, since_ns, rounds = self._watched
+        if awake_ns != self._awake_ns:
+            awake_ns, since_ns, rounds = self._awake_ns, now_ns, 0
+        self._watched = (awake_ns, since_ns, rounds + 1)
+        return rounds >= _STANDS_ROUNDS and now_ns - since_ns > _STANDS_NS
 
     def tell(self, message: Told) -> bool:
         """Never blocks. False: no room; everything in flight will be put on reject.

@@ -29,7 +29,8 @@ class InputWatch:
         self.heard = False
         self.bin_full = False
         self.just_lost = False  # in the last `read`: parts in flight are not where they were thought to be
-        self.accepted_from_ns = 0  # announcements up to here lie in an outage
+        self.accepted_from_ns = 0  # announcements up to here, from `outage_from_ns` on, lie in an outage
+        self.outage_from_ns = 0
         self.accepted_until_ns = 0
 
     def read(self) -> list[InputEvent]:
@@ -48,7 +49,7 @@ class InputWatch:
             self._belt.lose(now_ns)
             self._gate.tell(Purge(belt_lost=True, at_ns=now_ns))
         elif self.heard and not was:
-            self.accepted_from_ns = self._port.seen_until_ns()
+            self.accepted_from_ns, self.outage_from_ns = self._port.seen_until_ns(), self._outages.from_ns
             for cause in (START, INPUTS):
                 self._journal.outage_ends(cause, self.accepted_from_ns)
         self.accepted_until_ns = self._port.seen_until_ns()

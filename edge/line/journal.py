@@ -62,9 +62,10 @@ class Journal:
         self._committer.put(self.mark(accepted_until_ns, now_ns))
 
     def mark(self, accepted_until_ns: int, now_ns: int) -> Alive:
-        """To be committed with a trigger: costs no write of its own."""
+        """To be committed with a trigger: costs no write of its own. Never ahead of now, whatever stamp a part has:
+        marks only grow, and one from the future would hide the outages before it."""
         self._alive_ns = now_ns
-        return Alive(at_ns=max(0, accepted_until_ns - self._behind_ns))
+        return Alive(at_ns=max(0, min(accepted_until_ns, now_ns) - self._behind_ns))
 
     def _event(self, kind: str, by: str, detail: str) -> EventRecord:
         return EventRecord(

@@ -86,7 +86,8 @@ class Modes:
         _check_texts(by, lot)
         if len(lot) > _MAX_LOT or not lot.isprintable():
             raise Refused(f"the lot's name is too long or has unprintable letters (at most {_MAX_LOT})")
-        self.lot, self.lot_on_hold = lot, self.mode is Mode.BYPASS
+        held = self.lot_on_hold and lot == self.lot  # saying its name again releases no lot
+        self.lot, self.lot_on_hold = lot, held or self.mode is Mode.BYPASS
         return Change(kind="lot", by=by, detail=lot)
 
     def set_purpose(self, purpose: Purpose, *, by: str) -> Change:

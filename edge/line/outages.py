@@ -22,6 +22,11 @@ class Outages:
     def open(self) -> bool:
         return bool(self._causes)
 
+    @property
+    def from_ns(self) -> int:
+        """When the open one began, or the last one that was open."""
+        return self._from_ns
+
     def open_for(self, cause: str) -> bool:
         return cause in self._causes
 

@@ -1,13 +1,16 @@
 """Parts between their trigger and their record: which views are still missing, and what may count as a judgement.
 
 A result counts only when it is of this part, by the recipe and models stamped into its trigger, and, unless it says
-NOT_INSPECTED, from a frame exposed in the part's own window. Everything else is refused and counted. Pure.
+NOT_INSPECTED, from a frame exposed in the part's own window and in no neighbour's. Everything else is refused and
+counted. Pure.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from edge.bus.wire import Expect
 from edge.domain.ledger import PartRecord, TriggerRecord
@@ -15,6 +18,10 @@ from edge.domain.part import PartId
 from edge.domain.result import Result
 from edge.domain.verdict import Reason, ReasonCode, Verdict
 from edge.line.gate import Window
+
+MAX_RESULTS_BYTES = 28_000  # of a part: its record holds their reasons twice and must fit into one message
+_NEIGHBOURS = 64  # windows remembered: a part's overlaps those of the few just before it
+_ENCODER = msgspec.msgpack.Encoder()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,14 @@ class ViewWindow:
         first_ns, last_ns = frame.exposed_at_ns - frame.error_ns, frame.exposed_at_ns + frame.error_ns
         return self.not_before_ns <= first_ns and last_ns <= self.not_after_ns
 
+    def without(self, other: ViewWindow) -> ViewWindow:
+        """What is left, maybe nothing: a frame exposed where both overlap could be of either part."""
+        if other.not_after_ns < self.not_before_ns or self.not_after_ns < other.not_before_ns:
+            return self
+        if other.not_before_ns < self.not_before_ns:
+            return replace(self, not_before_ns=other.not_after_ns + 1)
+        return replace(self, not_after_ns=other.not_before_ns - 1)
+
 
 @dataclass(slots=True, kw_only=True)
 class OpenPart:
@@ -45,6 +60,12 @@ class OpenPart:
     @property
     def id(self) -> PartId:
         return self.trigger.part
+
+    def cut(self, view: str, taken: ViewWindow) -> None:
+        """Another part's frame may be exposed in `taken`; when that changes anything, it is to be said again."""
+        left = self.views[view].without(taken)
+        if left != self.views[view]:
+            self.views[view], self.said_ns = left, 0
 
     def expects(self, cutoff_ns: int) -> list[Expect]:
         """For inference, of the views that have no result yet."""
@@ -84,6 +105,7 @@ class OpenParts:
 
     def __init__(self) -> None:
         self._parts: dict[PartId, OpenPart] = {}
+        self._recent: deque[tuple[str, ViewWindow]] = deque(maxlen=_NEIGHBOURS)
         self.refused: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -94,6 +116,23 @@ class OpenParts:
 
     def all(self) -> list[OpenPart]:
         return list(self._parts.values())
+
+    def keep_apart(self, part: OpenPart, *, exact: str = "", rejected: bool = False) -> None:
+        """Of each new part, before `add`: a frame that could be of two parts is nobody's, else a lost frame would let
+        a part pass by the picture of the next one.
+
+        exact: the view whose frame was named by the crossing itself. rejected: this part never passes, so one that
+        goes through the gate with it need not lose its window to it.
+        """
+        for view, window in [(view, window) for view, window in part.views.items() if view != exact]:
+            for other in self._parts.values():
+                together = part.gate.start < other.gate.end and other.gate.start < part.gate.end
+                if view in other.views and not (rejected and together):
+                    other.cut(view, window)
+            for seen, before in self._recent:
+                if seen == view:
+                    part.cut(view, before)
+            self._recent.append((view, window))
 
     def add(self, part: OpenPart) -> None:
         self._parts[part.id] = part
@@ -126,14 +165,25 @@ def _refusal(part: OpenPart, result: Result) -> str:
     if result.recipe != part.trigger.recipe:
         return "recipe"
     if result.verdict is Verdict.NOT_INSPECTED:
-        return "" if result.reasons else "reason"
+        return _too_large(part, result) if result.reasons else "reason"
     if not _same_models(part, result):
         return "models"
     if not window.holds(result, result.view):
         return "frame"
-    if result.verdict is Verdict.OK and (result.reasons or not result.scores):
+    if result.verdict is Verdict.OK and not _agrees(result):
         return "contradiction"
-    return ""
+    return _too_large(part, result)
+
+
+def _agrees(ok: Result) -> bool:
+    """An OK has scores, all of them below their limits (a NaN is not), and no reasons."""
+    below = all(score.score < score.unsure_from for score in ok.scores)
+    return bool(ok.scores) and below and not ok.reasons
+
+
+def _too_large(part: OpenPart, result: Result) -> str:
+    size = len(_ENCODER.encode((*part.results.values(), result)))
+    return "size" if size > MAX_RESULTS_BYTES else ""
 
 
 def _same_models(part: OpenPart, result: Result) -> bool:

@@ -56,13 +56,14 @@ class _Heard:
 
 
 class Health:
-    """What the services said of themselves last, by when this process heard it."""
+    """What the services said of themselves last, and when."""
 
     def __init__(self) -> None:
         self._heard: dict[str, _Heard] = {}
 
     def hear(self, status: Status, now_ns: int) -> None:
-        self._heard[status.service] = _Heard(now_ns, status)
+        """By the sender's own stamp: what waited in a queue while we stood still is old news."""
+        self._heard[status.service] = _Heard(min(now_ns, status.at_ns), status)
 
     def state(self, service: str, now_ns: int) -> str | None:
         """None: it is silent or was never heard."""
@@ -71,8 +72,10 @@ class Health:
             return None
         return heard.status.state
 
-    def services(self) -> Iterable[str]:
-        return self._heard.keys()
+    def heard_ns(self, service: str) -> int:
+        """When it was heard last; 0: never."""
+        heard = self._heard.get(service)
+        return 0 if heard is None else heard.at_ns
 
 
 def reasons(known: Conditions, health: Health, now_ns: int) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ class Recipes:
     """`active` is in force for new triggers; `preparing` is what inference is asked to load."""
 
     def __init__(self, station: Station, remembered: str) -> None:
-        """remembered: LineMemory.recipe_ready. What cannot be read is no recipe, and `damaged`: choose anew."""
+        """remembered: LineMemory.recipe_ready. What cannot be read, or does not fit the station file as it is now, is
+        no recipe; `damaged` says why: choose anew."""
         self._cameras = {camera.name for camera in station.camera}
         self._max_travel_ns = round(station.line.max_travel_ms * MS)
         self._hold_ms = station.line.longest_hold_ms
@@ -31,16 +32,14 @@ class Recipes:
         self.preparing: Named | None = None
         self.asked_by = ""
         self._committing: RecipeReady | None = None
-        self.damaged = False
+        self.damaged = ""
         if remembered:
-            try:
-                self.active = _DECODER.decode(remembered)
-            except (msgspec.MsgspecError, ValueError):
-                self.damaged = True
+            self._take_up(remembered)
 
     def ask(self, name: str, version: int, *, by: str) -> bool:
-        """False: it is active already. A later question takes the place of an earlier one."""
-        recipe = self.active.recipe if self.active is not None else None
+        """False: it is active already, or will be at once. A later question takes the place of an earlier one."""
+        coming = self._committing or self.active  # what is being committed will be in force
+        recipe = coming.recipe if coming is not None else None
         if recipe is not None and (recipe.name, recipe.version) == (name, version):
             self.preparing = None
             return False
@@ -83,6 +82,17 @@ class Recipes:
 
     def committing(self) -> RecipeReady | None:
         return self._committing
+
+    def _take_up(self, remembered: str) -> None:
+        try:
+            report = _DECODER.decode(remembered)
+            self._check(report)
+        except (msgspec.MsgspecError, ValueError):
+            self.damaged = "the remembered recipe could not be read"
+        except Refused as refused:  # the station file was changed meanwhile
+            self.damaged = refused.message
+        else:
+            self.active = report
 
     def _check(self, report: RecipeReady) -> None:
         unknown = [camera for camera in report.cameras if camera not in self._cameras]

@@ -22,6 +22,7 @@ from edge.line import permit, realtime, reporting
 from edge.line.alarms import Alarms
 from edge.line.belt import make_belt
 from edge.line.committer import Committer, EpochStart
+from edge.line.crossings import CrossingWatch
 from edge.line.flow import Flow
 from edge.line.gate import Done, GatePlan, GateSettings, Trouble
 from edge.line.gate_thread import Answer, Gap, GateThread, Progress, Report, SetOutput
@@ -47,6 +48,7 @@ _STATE_NS = SECOND
 _COUNTS_NS = 100 * MS  # when nothing but counts has changed
 _GIL_SWITCH_S = 0.0005  # the gate's thread must not wait 5 ms for this one
 _DAY_NS = 24 * 3600 * SECOND
+_ASKED_AT_ONCE = 16  # one who asks without end must not keep the parts waiting
 _UNREADABLE = "recipe_unreadable"
 
 
@@ -99,6 +101,7 @@ class LineService:
         self._take_inputs()
         self._take_reports()
         self._take_statuses()
+        self._crossings.turn(self._clock.now_ns())
         self._flow.turn()
         self._take_done()
         self._take_orders()
@@ -178,7 +181,8 @@ class LineService:
     def _make_parts(self, station: Station, clock: Clock, started: EpochStart) -> None:
         self._alarms, self._tally, self._health = Alarms(), reporting.Tally(), Health()
         self._outages = Outages(started.epoch)
-        self._outages.begin(START, self._started_ns if started.outage_from_ns is None else started.outage_from_ns)
+        from_ns = self._started_ns if started.outage_from_ns is None else started.outage_from_ns
+        self._outages.begin(START, from_ns)
         self._modes = Modes(started.memory)
         self._recipes = Recipes(station, started.memory.recipe_ready if started.memory is not None else "")
         if self._recipes.active is not None:
@@ -188,6 +192,9 @@ class LineService:
             committer=self._committer, epoch=started.epoch, modes=self._modes, recipes=self._recipes,
             outages=self._outages, clock=clock, crossings=station.line.trigger == "barrier",
         )  # fmt: skip
+        self._crossings = CrossingWatch(
+            self._station.counting_cameras, self._health, self._gate, self._journal, self._outages, from_ns
+        )
         self._inputs = InputWatch(self._port, self._belt, self._gate, self._journal, self._outages, clock)
         self._flow = Flow(
             station=station, epoch=started.epoch, belt=self._belt, gate=self._gate, committer=self._committer,
@@ -212,8 +219,8 @@ class LineService:
             self._alarms.happened("line_restarted", now_ns, detail)
             self._journal.note("line_restarted", detail)
         if self._recipes.damaged:
-            self._alarms.happened(_UNREADABLE, now_ns, "choose the recipe again")
-            self._journal.note(_UNREADABLE, "the remembered recipe could not be read; none is active")
+            self._alarms.happened(_UNREADABLE, now_ns, f"choose the recipe again: {self._recipes.damaged}"[:200])
+            self._journal.note(_UNREADABLE, f"{self._recipes.damaged}; none is active"[:500])
 
     def _end(self) -> None:
         """The gate's last reports come after it has come to rest."""
@@ -266,7 +273,7 @@ class LineService:
         """It crossed before triggers were accepted: the outage accounts for it, or is made longer so that it does."""
         if not self._inputs.heard or seen.crossed_at_ns > self._inputs.accepted_from_ns:
             return False
-        if self._inputs.accepted_from_ns - seen.crossed_at_ns > SECOND and self._triggers.seen(seen) is not None:
+        if seen.crossed_at_ns < self._inputs.outage_from_ns and self._triggers.seen(seen) is not None:
             self._journal.outage(seen.crossed_at_ns, self._inputs.accepted_from_ns, "a crossing was announced too late")
         return True
 
@@ -297,7 +304,10 @@ class LineService:
                 self._incidents.gap(report)
 
     def _take_orders(self) -> None:
-        while (asked := self._asked.receive()) is not None:
+        for _ in range(_ASKED_AT_ONCE):
+            asked = self._asked.receive()
+            if asked is None:
+                return
             peer, request = asked
             if isinstance(request, wire.AskState):
                 self._asked.reply(peer, self._state())
@@ -340,9 +350,8 @@ class LineService:
 
     def _permit_reasons(self) -> tuple[str, ...]:
         active = self._recipes.active
-        cameras = set(active.cameras) if active is not None else set()
-        if self._station.line.trigger == "barrier":
-            cameras |= {camera.name for camera in self._station.camera if camera.barrier is not None}
+        cameras = {*(active.cameras if active is not None else ()), *self._station.counting_cameras}
+        now_ns = self._clock.now_ns()
         known = Conditions(
             mode=self._modes.mode,
             latched=self._modes.latched,
@@ -350,11 +359,11 @@ class LineService:
             inputs_heard=self._inputs.heard,
             belt_known=self._belt.known,
             ledger_full=self._committer.full,
-            ledger_slow=not self._committer.has_room(),
+            ledger_slow=not self._committer.has_room() or self._progress.stuck_since(now_ns) > 0,
             bin_full=self._inputs.bin_full,
             cameras=tuple(sorted(cameras)),
         )
-        return permit.reasons(known, self._health, self._clock.now_ns())
+        return permit.reasons(known, self._health, now_ns)
 
     def _status_now(self, now_ns: int, state: wire.LineState) -> wire.Status:
         self._alarms.set("ledger_full", self._committer.full, now_ns)
@@ -386,3 +395,5 @@ class LineService:
             raise self._committer.error
         if not (self._gate.running and self._committer.running):
             raise ServiceError("a thread of the line has ended", hint="see the log; the line starts again by itself")
+        if self._gate.stands(self._clock.now_ns()):
+            raise ServiceError("the gate's thread stands still", hint="see the log; the line starts again by itself")

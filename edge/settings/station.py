@@ -42,6 +42,7 @@ class BarrierTable(Strict):
     background: Literal["taught", "level"] = "taught"
     background_bgr: tuple[Level, Level, Level] | None = None
     teach_frames: Annotated[int, Field(ge=1, le=120)] = 15
+    must_be_empty: bool = True
     polarity: Literal["any", "brighter", "darker"] = "any"
     threshold: Annotated[int, Field(ge=1, le=254)] | None = None
     threshold_floor: Annotated[int, Field(ge=1, le=254)] = 24
@@ -232,6 +233,13 @@ class Station(Strict):
     @property
     def models_dir(self) -> Path:
         return self.inference.model_dir or self.data_dir / "models"
+
+    @property
+    def counting_cameras(self) -> tuple[str, ...]:
+        """Those whose light barrier announces the parts; none where a sensor or a call does."""
+        if self.line.trigger != "barrier":
+            return ()
+        return tuple(camera.name for camera in self.camera if camera.barrier is not None)
 
     def camera_named(self, name: str) -> Camera:
         for camera in self.camera:

@@ -1,4 +1,4 @@
-"""How results are usually kept: one row and one commit for each part, with SQLite as it comes. Only `edge bench` uses it."""
+"""How results are usually kept: a row and a commit for each part, SQLite as it comes. Only `edge bench` uses it."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ FRAMES = 6
 
 
 def drawn(number: int, height: int = HEIGHT, width: int = WIDTH) -> np.ndarray:
-    """Frame `number` as (height, width, 3): flat blocks that survive compression, brighter with the number."""
-    picture = np.full((height, width, 3), 20 + 30 * number, np.uint8)
+    """Frame `number` as (height, width, 3): flat blocks, one of eight brightnesses."""
+    picture = np.full((height, width, 3), 20 + 30 * (number % 8), np.uint8)
     picture[:, : width // 2, 1] = 200
     return picture
 

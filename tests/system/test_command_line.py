@@ -34,7 +34,7 @@ def test_version(tmp_path: Path) -> None:
 
 
 def test_a_missing_station_file(tmp_path: Path) -> None:
-    for words in (("recorder",), ("inference",), ("capture", "top")):
+    for words in (("line",), ("recorder",), ("inference",), ("panel",), ("capture", "top")):
         done = edge(*words, cwd=tmp_path)
         assert done.returncode == 3
         assert "station.toml cannot be read" in done.stderr
@@ -62,7 +62,7 @@ def test_an_unreadable_station_file(tmp_path: Path, change: tuple[str, str], com
 
 def test_wrong_words(tmp_path: Path) -> None:
     (tmp_path / "station.toml").write_text(_STATION)
-    for words in (("capture",), ("recorder", "--faster"), ("recorder", "--station"), ("line",), ("dance",)):
+    for words in (("capture",), ("recorder", "--faster"), ("recorder", "--station"), ("line", "top"), ("dance",)):
         done = edge(*words, cwd=tmp_path)
         assert done.returncode == 2, (words, done.stderr)
         assert "Traceback" not in done.stderr

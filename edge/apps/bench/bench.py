@@ -1,41 +1,111 @@
-"""`edge bench`: the performance figures, as medians of interleaved rounds on this machine."""
+"""`edge bench`: the performance figures, as medians of interleaved rounds on this machine.
+
+A figure that was not measured is not in the result. `taken` says what the ratios were computed from.
+"""
 
 from __future__ import annotations
 
-import os
-import platform
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.apps.bench import transport
+from edge.apps.bench import busy, chain, start, transport
+from edge.apps.bench.about import machine
+from edge.apps.bench.trial import draw_frames, make_trials
+from edge.errors import UsageError
+from edge.inference.session import SessionOptions
 
+GROUPS = ("transport", "pipeline", "latency", "line", "memory", "start")
 _SHM = Path("/dev/shm")  # noqa: S108 - the kernel's shared memory, where rings lie
+_CHAIN, _BUSY = ("pipeline", "latency"), ("line", "memory")
 
 
-def run(rounds: int, progress: transport.Progress) -> dict[str, Any]:
-    """All groups. Later issues and commits add groups; a figure that was not measured is not in it."""
-    return {
-        "transport": transport.measure(transport.Plan(rounds, _SHM, progress)),
-        "rounds": rounds,
-        "machine": machine(),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchOptions:
+    """only: groups (all when empty). quick: shows that everything works; its figures mean little.
+
+    models: where the demo's recipes and models lie, if not where they are installed.
+    """
+
+    rounds: int = 5
+    only: tuple[str, ...] = ()
+    quick: bool = False
+    models: Path | None = None
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.only) - set(GROUPS))
+        if unknown:
+            raise UsageError(f"there is no group {unknown[0]!r}", hint=f"one of: {', '.join(GROUPS)}")
+        if not 1 <= self.rounds <= 1000:
+            raise UsageError(f"{self.rounds} rounds cannot be", hint="use 1 to 1000")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(group for group in GROUPS if not self.only or group in self.only)
 
 
-def machine() -> dict[str, Any]:
-    """What the figures were taken on."""
-    return {
-        "processor": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)),
-        "architecture": platform.machine(),
-        "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000,
-        "kernel": platform.release(),
-        "python": platform.python_version(),
-        "load": round(os.getloadavg()[0], 2),
-    }
+def run(options: BenchOptions, say: Callable[[str], None]) -> dict[str, Any]:
+    """Every wanted group, in GROUPS' order, then how they were taken and the machine. say: progress, for a person."""
+    about = machine()  # before the bench itself makes load
+    figures: dict[str, Any] = {}
+    taken: dict[str, Any] = {}
+    rounds = 1 if options.quick else options.rounds
+    if "transport" in options.groups:
+        sizes = ("vga",) if options.quick else tuple(transport.SIZES)
+        plan = transport.Plan(rounds, _SHM, lambda size, method: say(f"transport {size} {method}"), sizes)
+        figures["transport"] = transport.measure(plan)
+    with tempfile.TemporaryDirectory(prefix="edge-b-") as folder:
+        _with_services(Path(folder), options, rounds, figures, taken, say)
+    ordered = {group: figures[group] for group in options.groups}
+    return ordered | {"rounds": rounds, "taken": taken, "machine": about}
 
 
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith(("model name", "Model")):
-            return line.partition(":")[2].strip()
-    return "unknown"
+def _with_services(
+    folder: Path,
+    options: BenchOptions,
+    rounds: int,
+    figures: dict[str, Any],
+    taken: dict[str, Any],
+    say: Callable[[str], None],
+) -> None:
+    if wanted := _of(options.groups, (*_CHAIN, "start")):
+        subject = _subject(folder, wanted, say)
+        taken["models"] = {name: trial.side_px for name, trial in subject.trials.items()}
+        taken["threads"] = subject.options.threads
+        if chained := _of(wanted, _CHAIN):
+            say(" and ".join(chained))
+            for name, found in chain.measure(subject, _chain_plan(options, rounds), chained).items():
+                figures[name], taken[name] = found.figures, found.taken
+        if "start" in wanted:
+            say("start")
+            figures["start"], taken["start"] = start.measure(subject, rounds)
+    if wanted := _of(options.groups, _BUSY):
+        say(" and ".join(wanted))
+        done = busy.measure(folder / "demo", _busy_plan(options, rounds), wanted)
+        figures.update(done.groups)
+        taken.update(done.taken)
+
+
+def _subject(folder: Path, wanted: Sequence[str], say: Callable[[str], None]) -> chain.Subject:
+    """One thread each and no spinning: what the self-test chooses wherever capture, line and recorder need cores."""
+    say("pictures and models")
+    options, frames = SessionOptions(), draw_frames()
+    names = ("light", "heavy") if "pipeline" in wanted else ("light",)
+    trials = make_trials(folder / "made", frames, options, names)
+    return chain.Subject(folder=folder, frames=frames, trials={trial.name: trial for trial in trials}, options=options)
+
+
+def _chain_plan(options: BenchOptions, rounds: int) -> chain.ChainPlan:
+    return chain.ChainPlan(rounds=rounds, burst_s=0.8, paced=5) if options.quick else chain.ChainPlan(rounds=rounds)
+
+
+def _busy_plan(options: BenchOptions, rounds: int) -> busy.BusyPlan:
+    if options.quick:
+        return busy.BusyPlan(settle_s=1.0, burn_s=2.0, models=options.models)
+    return busy.BusyPlan(burn_s=12.0 * rounds, models=options.models)
+
+
+def _of(groups: Sequence[str], these: Sequence[str]) -> tuple[str, ...]:
+    return tuple(group for group in groups if group in these)

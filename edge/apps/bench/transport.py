@@ -19,7 +19,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from edge.apps.bench.carriers import CopySender, Place, RingSender, Sender, read_frames, stamp
+from edge.apps.bench.carriers import CopySender, Place, RingSender, Sender, picture, read_frames, stamp
 from edge.bus import rivals
 from edge.errors import MissingExtra, ServiceError
 
@@ -72,7 +72,7 @@ def _run(method: str, place: Place, count: int) -> list[int]:
 
 
 def _memcpy(place: Place, count: int) -> list[int]:
-    source = np.random.default_rng(1).integers(0, 255, place.shape, np.uint8)
+    source = picture(place.shape)
     target = np.zeros(place.shape, np.uint8)
     times_ns = []
     for _ in range(count + _WARM_UP):

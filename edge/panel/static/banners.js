@@ -5,11 +5,13 @@ import { byId, el, redraw } from "./dom.js";
 import { duration, t, time, word } from "./words.js";
 
 const LINE_SILENT_MS = 3000;
-const facts = { lostSince: null, line: null, heardMs: 0, heardAt: 0 };
+const showsNow = document.documentElement.dataset.page === "live"; // records stay readable while the line is down
+const facts = { lostSince: null, lostWhy: "", line: null, heardMs: 0, heardAt: 0 };
 
-/** The panel itself is not heard since this wall time (ms); null: it is. */
-export function setLost(sinceMs) {
+/** The panel itself is not heard since this wall time (ms); null: it is. why: a sentence, when it is known. */
+export function setLost(sinceMs, why = "") {
   facts.lostSince = sinceMs;
+  facts.lostWhy = why;
   draw();
 }
 
@@ -33,7 +35,8 @@ function lineSilent() {
 function found() {
   if (facts.lostSince !== null) {
     const since = { since: time(facts.lostSince), ago: duration(Date.now() - facts.lostSince) };
-    return [["lost", t("Connection lost since {since}", since), t("{ago} ago. What is below is old: do not rely on it.", since)]];
+    const old = t("{ago} ago. What is below is old: do not rely on it.", since);
+    return [["lost", t("Connection lost since {since}", since), `${old} ${facts.lostWhy}`.trim()]];
   }
   if (facts.heardAt === 0) return [];
   if (lineSilent()) {
@@ -58,7 +61,7 @@ function lineBanners(line) {
 
 function draw() {
   const banners = found();
-  document.body.classList.toggle("stale", stale() && facts.heardAt + (facts.lostSince ?? 0) > 0);
+  document.body.classList.toggle("stale", facts.lostSince !== null || (showsNow && facts.heardAt > 0 && lineSilent()));
   redraw(byId("banners"), banners, () =>
     banners.map(([kind, title, more]) => el("p", { class: `banner ${kind}` }, title, el("span", {}, more))));
 }

@@ -2,11 +2,13 @@
 
 export const SILENT_MS = 2000;
 const CHECK_MS = 250;
+const TOO_MANY = 1013; // the station's word for: enough screens watch already
 const RETRY_MS = [500, 1000, 2000, 4000];
 
 /**
  * Calls `onMessage(message)` for each message and acknowledges it when that has returned; calls
- * `onLost(sinceMs)` once when nothing was heard for SILENT_MS or the connection closed, and `onBack()` with the next
+ * `onLost(sinceMs, full)` when nothing was heard for SILENT_MS or the connection closed (full: too many screens watch),
+ * and `onBack()` with the next
  * message. Connects again by itself for ever.
  */
 export class Connection {
@@ -31,7 +33,7 @@ export class Connection {
     const socket = new WebSocket(`${scheme}://${location.host}/api/v1/live`);
     this.#socket = socket;
     socket.addEventListener("message", (event) => this.#take(socket, event));
-    socket.addEventListener("close", () => this.#closed(socket));
+    socket.addEventListener("close", (event) => this.#closed(socket, event.code));
   }
 
   async #take(socket, event) {
@@ -50,10 +52,10 @@ export class Connection {
     }
   }
 
-  #closed(socket) {
+  #closed(socket, code) {
     if (socket !== this.#socket) return;
     this.#socket = null;
-    this.#lose();
+    this.#lose(code === TOO_MANY);
     const wait = RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)];
     this.#attempt += 1;
     setTimeout(() => this.#connect(), wait);
@@ -66,9 +68,9 @@ export class Connection {
     if (silent > 5 * SILENT_MS && this.#socket?.readyState === WebSocket.OPEN) this.#socket.close();
   }
 
-  #lose() {
-    if (this.#lost) return;
+  #lose(full = false) {
+    if (this.#lost && !full) return;
     this.#lost = true;
-    this.#handlers.onLost(this.#heardWall);
+    this.#handlers.onLost(this.#heardWall, full);
   }
 }

@@ -9,6 +9,7 @@ import { showControls, wireControls } from "./live_controls.js";
 import { showCounts } from "./live_counts.js";
 import { forget, showLastReject, showPart, tickPart } from "./live_part.js";
 import { drawStrip } from "./strip.js";
+import { t } from "./words.js";
 
 const QUEUES_MS = 2000;
 
@@ -38,8 +39,8 @@ async function pollQueues() {
 wireControls();
 new Connection({
   onMessage,
-  onLost: (sinceMs) => {
-    setLost(sinceMs);
+  onLost: (sinceMs, full) => {
+    setLost(sinceMs, full ? t("Too many screens watch this station: close one.") : "");
     forget();
   },
   onBack: () => setLost(null),

@@ -5,7 +5,7 @@ import { choosePurposeAndLot, chooseRecipe } from "./choices.js";
 import { notice, open } from "./dialog.js";
 import { byId, el, redraw, say, show } from "./dom.js";
 import { known, nameField, take } from "./person.js";
-import { t, word } from "./words.js";
+import { permitReason, t, word } from "./words.js";
 
 const BYPASS_MINUTES = [5, 10, 15, 30];
 let line = null;
@@ -42,10 +42,9 @@ function showReasons(reasons) {
   const list = byId("permit-reasons");
   show(list, reasons.length > 0);
   redraw(list, reasons, () => reasons.map((reason) => {
-    const [code, camera] = reason.split(":");
-    const text = camera ? `${word("permit", code)} (${camera})` : word("permit", code);
+    const [code] = reason.split(":");
     const todo = word("permit_todo", code);
-    return el("li", {}, text, todo === code ? null : el("span", { class: "todo" }, ` – ${todo}`));
+    return el("li", {}, permitReason(reason), todo === code ? null : el("span", { class: "todo" }, ` – ${todo}`));
   }));
 }
 

@@ -36,9 +36,8 @@ export function take(data) {
   return name;
 }
 
-/** The name for one command: known, or asked for now. "" when the person gave up. */
-export async function whoIsIt() {
-  if (known()) return known();
+/** Ask for the name; "" when the person gave up. */
+export async function askName() {
   let name = "";
   await open({
     title: t("Who are you?"),
@@ -49,4 +48,9 @@ export async function whoIsIt() {
     },
   });
   return name;
+}
+
+/** The name for one command: known, or asked for now. */
+export async function whoIsIt() {
+  return known() || askName();
 }

@@ -3,6 +3,8 @@
 import { el, svg } from "./dom.js";
 import { score, t } from "./words.js";
 
+const DECODE_MS = 3000; // a hidden page may put decoding off for ever
+
 /** The overlay: one box each, with its score where there is room. size: {width, height} of the frame in px. */
 export function overlay(size, boxes, verdict) {
   const marks = boxes.flatMap((box) => {
@@ -36,7 +38,7 @@ export async function load(place, address, details) {
   image.src = address;
   place.wanted = address;
   try {
-    await image.decode();
+    await Promise.race([image.decode(), late(DECODE_MS)]);
   } catch {
     if (place.wanted === address) none(place, t("The picture is not there (any more)."));
     return false;
@@ -45,4 +47,10 @@ export async function load(place, address, details) {
   const size = details.size?.width ? details.size : { width: image.naturalWidth, height: image.naturalHeight };
   put(place, { ...details, image, size });
   return true;
+}
+
+function late(ms) {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error("too late")), ms);
+  });
 }

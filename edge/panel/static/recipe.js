@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { activate } from "./choices.js";
-import { notice, open, trouble } from "./dialog.js";
+import { open, trouble } from "./dialog.js";
 import { byId, el, say, show } from "./dom.js";
 import { nameField, take } from "./person.js";
 import { Draft } from "./recipe_draft.js";
@@ -46,13 +46,12 @@ async function save(event) {
 }
 
 async function askToActivate() {
-  const done = await open({
+  await open({
     title: t("Activate {recipe}?", { recipe: reference }),
     fields: [el("p", {}, t("Parts from then on are judged with it; parts on their way keep theirs.")), nameField()],
     confirm: t("Activate this version"),
     act: (data) => activate(reference, take(data)),
   });
-  if (done) notice(t("{recipe} is being loaded", { recipe: reference }));
 }
 
 function onState(state) {

@@ -4,7 +4,7 @@
 import { get, post } from "./api.js";
 import { notice, trouble } from "./dialog.js";
 import { badge, byId, el, say, show } from "./dom.js";
-import { whoIsIt } from "./person.js";
+import { askName, known, whoIsIt } from "./person.js";
 import { load, none } from "./picture.js";
 import { watchStation } from "./station_poll.js";
 import { reasonText, t, time, word } from "./words.js";
@@ -26,7 +26,7 @@ async function fetchMore() {
   const known = new Set(queue.map((part) => part.row));
   queue.push(...page.parts.filter((part) => !known.has(part.row)));
   before = page.before_row;
-  ended = page.before_row === null || page.parts.length === 0;
+  ended = page.before_row === null;
 }
 
 async function draw() {
@@ -48,10 +48,15 @@ async function draw() {
   await drawPart(part);
 }
 
-/** New parts come in at the top: start again from the newest. */
-function lookAgain() {
+/** New parts come in at the top: one look at the newest page is enough. */
+async function lookAgain() {
   before = null;
-  ended = false;
+  try {
+    await fetchMore();
+  } catch {
+    // The banner says that the panel does not answer; the next look comes by itself.
+  }
+  ended = true;
   draw();
 }
 
@@ -64,6 +69,7 @@ async function drawPart(part) {
   say(byId("about"), about.filter(Boolean).join(" · "));
   byId("note").value = "";
   byId("previous").disabled = at === 0;
+  say(byId("who"), known() ? t("You are {name}", { name: known() }) : t("Who are you?"));
   say(byId("done"), said.size ? t("{n} labelled here", { n: said.size }) : "");
   enable(null);
   for (const button of buttons) button.classList.toggle("said", said.get(part.row) === button.dataset.label);
@@ -119,6 +125,10 @@ function go(step) {
 }
 
 for (const button of buttons) button.addEventListener("click", () => label(button.dataset.label));
+byId("who").addEventListener("click", async () => {
+  await askName();
+  if (known()) say(byId("who"), t("You are {name}", { name: known() }));
+});
 byId("next").addEventListener("click", () => go(1));
 byId("previous").addEventListener("click", () => go(-1));
 document.addEventListener("keydown", (event) => {

@@ -6,7 +6,7 @@ import { trouble } from "./dialog.js";
 import { byId, el, redraw, table } from "./dom.js";
 import { watchStation } from "./station_poll.js";
 import { gone, queueKind, serviceKind } from "./strip.js";
-import { alarmWords, duration, number, serviceName, t, time, word } from "./words.js";
+import { alarmWords, duration, number, permitReason, serviceName, t, time, word } from "./words.js";
 
 const BOOKS_MS = 10_000;
 const numeric = (text) => ({ text, number: true });
@@ -28,21 +28,31 @@ function queues(list) {
 }
 
 function figures(list) {
-  const rows = list.flatMap((s) => Object.entries(s.counters).sort().map(([name, value]) => [serviceName(s.name), name, number(value, Number.isInteger(value) ? 0 : 2)]));
-  return table([t("Process"), t("Counter"), numeric(t("Value"))], rows);
+  return list.filter((s) => Object.keys(s.counters).length).map((s) => {
+    const rows = Object.entries(s.counters).sort().map(([name, value]) => [name, number(value, Number.isInteger(value) ? 0 : 2)]);
+    return table([serviceName(s.name), numeric("")], rows);
+  });
 }
 
 function onState(state) {
   drawAlarms(byId("alarms"), state.alarms);
   byId("services").replaceChildren(services(state.services));
   byId("queues").replaceChildren(queues(state.queues));
-  byId("figures").replaceChildren(figures(state.services));
+  byId("figures").replaceChildren(...figures(state.services));
 }
 
 /** Events are changes by people, or something that is an alarm too. */
 function eventName(kind) {
   const known = word("event", kind);
   return known === kind ? alarmWords(kind).what : known;
+}
+
+function eventDetail({ kind, detail }) {
+  if (kind === "mode") return detail.replace(/^[A-Z]+/, (mode) => word("mode", mode));
+  if (kind === "purpose") return word("purpose", detail);
+  if (kind !== "permit") return detail;
+  const reasons = detail.replace(/^(on|off)(: )?/, "").split(", ").filter(Boolean).map(permitReason);
+  return [detail.startsWith("on") ? t("The machine may run") : t("The machine may not run"), ...reasons].join(" · ");
 }
 
 function orNothing(place, heads, rows) {
@@ -53,7 +63,7 @@ async function books() {
   try {
     const [outages, events, audit] = await Promise.all([get("/outages", { limit: 20 }), get("/events", { limit: 50 }), get("/audit", { limit: 50 })]);
     orNothing(byId("outages"), [t("Time"), numeric(t("Lasted")), t("Cause")], outages.outages.map((o) => [time(o.at), duration(o.lasted_ms), o.why.split(", ").map((why) => t(why)).join(", ")]));
-    orNothing(byId("events"), [t("Time"), t("Event"), t("By"), t("Detail")], events.events.map((e) => [time(e.at), eventName(e.kind), e.by, e.detail]));
+    orNothing(byId("events"), [t("Time"), t("Event"), t("By"), t("Detail")], events.events.map((e) => [time(e.at), eventName(e.kind), e.by, eventDetail(e)]));
     orNothing(byId("audit"), [t("Time"), t("By"), t("Action"), t("Detail")], audit.entries.map((a) => [time(a.at), a.by, a.action, a.detail]));
     trouble(null);
   } catch (error) {

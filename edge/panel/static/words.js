@@ -74,6 +74,12 @@ export function reasonText(reason) {
   return pieces.join(" · ");
 }
 
+/** Why the machine may not run; a camera's name may follow the code after a colon. */
+export function permitReason(reason) {
+  const [code, camera] = reason.split(":");
+  return camera ? `${word("permit", code)} (${camera})` : word("permit", code);
+}
+
 /** A service's name in words: `capture-top` is the camera top. */
 export function serviceName(service) {
   const [kind, ...rest] = service.split("-");

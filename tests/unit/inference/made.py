@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -106,7 +106,17 @@ def package(models_dir: Path, content: bytes | None = None, **changes: Any) -> P
 GOLDEN = (Golden(file="golden/level.png", score=50.0, label="OK"),)
 
 
-def check(of: Package, **changes: Any) -> Check:
+class Named(Protocol):
+    """As much of a package as a check names."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+
+    @property
+    def model_digest(self) -> str: ...
+
+
+def check(of: Named, **changes: Any) -> Check:
     base = Check(
         name="surface",
         kind=CheckKind.ANOMALY,

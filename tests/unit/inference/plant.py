@@ -62,7 +62,8 @@ class Plant:
         self.frames = self.bus.publisher(topics.FRAMES, "top")
         self.leases = self.bus.puller(topics.LEASES, "top")
         self.status = self.bus.subscriber(topics.STATUS, "inference")
-        self.notifier, self._stop, self._thread = CountingNotifier(), Stop(), None
+        self.notifier, self._stop = CountingNotifier(), Stop()
+        self._thread: threading.Thread | None = None
         self.error: BaseException | None = None
         self.epoch, self.seq = 0, 0
         self.ring = self._ring()

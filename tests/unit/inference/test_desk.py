@@ -156,3 +156,10 @@ def test_a_part_of_an_unknown_recipe_has_it_loaded(desk: RecipeDesk, shelf: Shel
         assert time.monotonic() < until
         desk.tick(SECOND, (shelf.ref(1),))
         time.sleep(0.005)
+
+
+def test_it_is_not_ready_before_it_knows_which_recipe_the_line_runs(desk: RecipeDesk) -> None:
+    """Else the permit would be on for a moment after each start, with nothing loaded."""
+    assert desk.state() == ("starting", None)
+    desk.line_says(state())
+    assert desk.state() == ("ready", None)

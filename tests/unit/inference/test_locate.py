@@ -164,7 +164,7 @@ def test_polarity_leaves_the_other_kind_out() -> None:
 
 
 def test_a_grey_camera_works_too() -> None:
-    grey = cv2.cvtColor(_box(_belt(), 400, 300, 10), cv2.COLOR_BGR2GRAY)[:, :, None]
+    grey = np.asarray(cv2.cvtColor(_box(_belt(), 400, 300, 10), cv2.COLOR_BGR2GRAY), np.uint8)[:, :, None]
     _close(locate(grey, BLOB), 400, 300, 10)
 
 

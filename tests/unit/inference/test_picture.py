@@ -71,7 +71,7 @@ def test_a_patch_outside_the_frame_is_a_bad_frame() -> None:
 
 
 def test_grey_frames_measure_as_colour_ones() -> None:
-    grey = cv2.cvtColor(_frame(1), cv2.COLOR_BGR2GRAY)
+    grey = np.asarray(cv2.cvtColor(_frame(1), cv2.COLOR_BGR2GRAY), np.uint8)
     seen = measure(grey[:, :, None], PATCH)
-    assert seen == measure(cv2.merge([grey, grey, grey]), PATCH)
+    assert seen == measure(np.stack([grey] * 3, axis=2), PATCH)
     assert seen.brightness == pytest.approx(float(grey[5:35, 10:210].mean()), abs=0.01)

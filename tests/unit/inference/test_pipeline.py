@@ -11,7 +11,7 @@ import pytest
 from edge.domain.decide import Decision
 from edge.domain.frame import FrameRef
 from edge.domain.geometry import Polygon, Rect
-from edge.domain.model import ModelKind, Preprocess
+from edge.domain.model import Manifest, ModelKind, Preprocess
 from edge.domain.part import PartId
 from edge.domain.recipe import CheckKind, Locate, LocateKind, PictureLimits, View
 from edge.domain.result import RecipeRef, Result
@@ -48,7 +48,8 @@ class _package:
     """As much of a package as `made.check` reads."""
 
     def __init__(self, model: Model) -> None:
-        self.manifest, self.model_digest = model.manifest, model.digest
+        self.manifest: Manifest = model.manifest
+        self.model_digest: str = model.digest
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_boxes_come_back_through_region_and_turn(model: Model) -> None:
     part = np.full((600, 800, 3), 20, np.uint8)
     cv2.rectangle(part, (280, 220), (520, 380), (90, 90, 90), -1)
     cv2.rectangle(part, (330, 330), (345, 345), (255, 255, 255), -1)
-    frame = cv2.warpAffine(part, matrix, (800, 600), borderValue=(20, 20, 20))
+    frame = np.asarray(cv2.warpAffine(part, matrix, (800, 600), borderValue=(20, 20, 20)), np.uint8)
     locate = Locate(kind=LocateKind.BLOB, width_px=280, height_px=200, rotate=True, max_angle_deg=40, min_area_px=5000)
     view = _view(model, locate=locate, region=Rect(x=40, y=60, width=128, height=128), unsure_from=120.0)
     result = _judge(_runner(view, model), frame)

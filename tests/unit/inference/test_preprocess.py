@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 
 from edge.domain.geometry import Rect
 from edge.domain.model import Preprocess, Resize
-from edge.domain.recipe import Locate
+from edge.domain.recipe import Locate, LocateKind
 from edge.inference.cut import Cutter
-from edge.inference.located import Affine, aligned, search_rect, transform
+from edge.inference.located import Affine, aligned, inverse, search_rect, transform, whole
 from edge.inference.located import Located as Found
 from edge.inference.preprocess import Preprocessor
 from tests.unit.inference.made import Pixels
 
 STD = Preprocess(width=64, height=48, mean=(120.0, 110.0, 100.0), std=(58.0, 57.0, 59.0))
+
+
+kinds = st.sampled_from([LocateKind.WHOLE, LocateKind.BLOB])
 
 
 def _shares(source: int, target: int) -> np.ndarray:
@@ -58,7 +61,7 @@ def test_the_tensor_is_the_slow_reference(width: int, height: int, rgb: bool, se
 
 def test_no_resize_is_exact_in_every_level() -> None:
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    picture = cv2.merge([levels, levels, levels])
+    picture = np.stack([levels] * 3, axis=2)
     chosen = Preprocess(width=16, height=16)
     expected = (levels.astype(np.float64) - 127) / 128
     assert Preprocessor(chosen).tensor(picture)[0, 1] == pytest.approx(expected, abs=1e-6)
@@ -103,11 +106,13 @@ def _placed(locate: Locate, frame: Pixels, x: float, y: float, angle: float) -> 
 
 
 @pytest.mark.parametrize("angle", [0.0, 13.0, 45.0])
-@pytest.mark.parametrize(("side", "factor"), [(256, 4), (250, 3), (110, 1)])
-def test_a_one_pixel_scratch_survives(angle: float, side: int, factor: int) -> None:
+@pytest.mark.parametrize(("side", "factor"), [(256, 4), (250, 2), (500, 4), (110, 1)])
+@pytest.mark.parametrize("kind", [LocateKind.WHOLE, LocateKind.BLOB])
+def test_a_one_pixel_scratch_survives(kind: LocateKind, angle: float, side: int, factor: int) -> None:
     """Whatever its place between the sampling points, a scratch of 1 px keeps its light: shrunk by n, at least 1/2n."""
-    locate, chosen = Locate(width_px=side, height_px=side), Preprocess(width=64, height=64, std=(1.0, 1.0, 1.0))
-    cutter = Cutter.plan(locate, None, chosen)
+    locate = Locate(kind=kind, width_px=side, height_px=side)
+    chosen = Preprocess(width=64, height=64, std=(1.0, 1.0, 1.0))
+    cutter = Cutter.plan(locate, None, Preprocessor(chosen))
     assert cutter.factor == factor
     for offset in range(6):
         frame = np.full((600, 800, 3), 100, np.uint8)
@@ -118,20 +123,46 @@ def test_a_one_pixel_scratch_survives(angle: float, side: int, factor: int) -> N
         assert strongest.min() > 150 / (side / 64) / 2.1
 
 
+def test_a_scratch_survives_along_a_side_that_is_squeezed_most() -> None:
+    """640 x 160 px into 64 x 64: ten times across, two and a half times down."""
+    locate = Locate(kind=LocateKind.BLOB, width_px=640, height_px=160)
+    made = Preprocessor(Preprocess(width=64, height=64, std=(1.0, 1.0, 1.0)))
+    cutter = Cutter.plan(locate, None, made)
+    for offset in range(10):
+        frame = np.full((300, 800, 3), 100, np.uint8)
+        frame[:, 400 + offset] = 250
+        seen = made.tensor(cutter.cut(frame, _placed(locate, frame, 401.3, 150.2, 2.0)))[0, 0] - (100 - 127)
+        assert seen.max(axis=1)[20:44].min() > 150 / 10 / 2.1
+
+
+@pytest.mark.parametrize("scale", [2, 4, 8])
+def test_a_scratch_survives_in_a_frame_larger_than_the_part_picture(scale: int) -> None:
+    """The whole frame is the part, and the part picture is smaller than it."""
+    locate = Locate(width_px=128, height_px=96)
+    made = Preprocessor(Preprocess(width=64, height=48, std=(1.0, 1.0, 1.0)))
+    for offset in range(2 * scale):
+        frame = np.full((96 * scale, 128 * scale, 3), 100, np.uint8)
+        frame[:, 60 * scale + offset] = 250
+        rect = search_rect(locate, 128 * scale, 96 * scale)
+        assert rect is not None
+        seen = made.tensor(Cutter.plan(locate, None, made).cut(frame, whole(locate, rect).matrix))[0, 0] - (100 - 127)
+        assert seen.max(axis=1).min() > 150 / (2 * scale) / 2.1
+
+
 @settings(max_examples=25, deadline=None)
-@given(st.floats(250, 550), st.floats(200, 400), st.floats(-180, 180), st.sampled_from([64, 150, 200]))
-def test_a_cut_shows_what_lies_there(x: float, y: float, angle: float, side: int) -> None:
+@given(st.floats(250, 550), st.floats(200, 400), st.floats(-180, 180), st.sampled_from([64, 150, 180]), kinds)
+def test_a_cut_shows_what_lies_there(x: float, y: float, angle: float, side: int, kind: LocateKind) -> None:
     """A smooth frame, whose level at any place is known, cut, turned and shrunk."""
     columns, rows = np.meshgrid(np.arange(800.0), np.arange(600.0))
     frame = np.stack([columns * 0.25, rows * 0.3, 100 + columns * 0.1 - rows * 0.1], axis=2).round().astype(np.uint8)
-    locate = Locate(width_px=200, height_px=200)
+    locate = Locate(kind=kind, width_px=200, height_px=200)
     region = Rect(x=20, y=30, width=side, height=150)
-    cutter = Cutter.plan(locate, region, Preprocess(width=32, height=32))
+    cutter = Cutter.plan(locate, region, Preprocessor(Preprocess(width=32, height=32)))
     matrix = _placed(locate, frame, x, y, angle)
     cut = cutter.cut(frame, matrix)
     assert cut.shape == (*cutter.size[::-1], 3)
     middle = np.array([[20 + side / 2 - 0.5, 30 + 75 - 0.5]])
-    at = transform(cv2.invertAffineTransform(matrix), middle)[0]
+    at = transform(inverse(matrix), middle)[0]
     expected = [at[0] * 0.25, at[1] * 0.3, 100 + at[0] * 0.1 - at[1] * 0.1]
     h, w = cut.shape[:2]
     seen = cv2.getRectSubPix(cut, (1, 1), ((w - 1) / 2, (h - 1) / 2))[0, 0]
@@ -141,7 +172,7 @@ def test_a_cut_shows_what_lies_there(x: float, y: float, angle: float, side: int
 def test_an_upright_cut_at_full_scale_is_no_copy() -> None:
     frame = np.zeros((100, 200, 3), np.uint8)
     locate = Locate(width_px=64, height_px=32)
-    cutter = Cutter.plan(locate, None, Preprocess(width=64, height=32))
+    cutter = Cutter.plan(locate, None, Preprocessor(Preprocess(width=64, height=32)))
     cut = cutter.cut(frame, _placed(locate, frame, 99.5, 49.5, 0))
     assert np.shares_memory(cut, frame)
     assert cut.shape == (32, 64, 3)
@@ -151,7 +182,7 @@ def test_beyond_the_frame_its_edge_is_repeated() -> None:
     frame = np.full((100, 100, 3), 80, np.uint8)
     locate = Locate(width_px=64, height_px=64)
     for side in (64, 16):
-        cutter = Cutter.plan(locate, None, Preprocess(width=side, height=side))
+        cutter = Cutter.plan(locate, None, Preprocessor(Preprocess(width=side, height=side)))
         for x, y in ((2.0, 2.0), (99.0, 50.0), (-200.0, 50.0), (50.0, 400.0)):
             cut = cutter.cut(frame, _placed(locate, frame, x, y, 10))
             assert np.all(cut == 80)

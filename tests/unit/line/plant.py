@@ -40,11 +40,13 @@ def station_of(line: Line | None = None, *cameras: str) -> Station:
     return Station(name="s1", data_dir=Path("d"), run_dir=Path("r"), camera=made, line=line)
 
 
-def ready(*cameras: str, name: str = "biscuit", version: int = 3, travel: float = TRAVEL_MS) -> wire.RecipeReady:
+def ready(
+    *cameras: str, name: str = "biscuit", version: int = 3, travel: float = TRAVEL_MS, before_ms: float = -20.0
+) -> wire.RecipeReady:
     names = cameras or ("top",)
     return wire.RecipeReady(
         recipe=RecipeRef(name=name, version=version, digest="d" * 16), product="p", cameras=names,
-        windows_ms=tuple((-20.0, 60.0) for _ in names), models=MODELS * len(names),
+        windows_ms=tuple((before_ms, 60.0) for _ in names), models=MODELS * len(names),
         gate=GateTiming(travel=travel, before_ms=HOLD_MS, after_ms=HOLD_MS), rules=(),
     )  # fmt: skip
 
@@ -52,10 +54,12 @@ def ready(*cameras: str, name: str = "biscuit", version: int = 3, travel: float 
 @dataclass
 class FakeGate:
     told: list[Told] = field(default_factory=list)
+    room: bool = True
 
     def tell(self, message: Told) -> bool:
-        self.told.append(message)
-        return True
+        if self.room:
+            self.told.append(message)
+        return self.room
 
     def of(self, kind: type) -> list[Told]:
         return [message for message in self.told if isinstance(message, kind)]

@@ -86,10 +86,12 @@ class FakeStart:
 
 @dataclass
 class FakeLedger:
-    """Keeps what is committed. gate: while it is cleared, a commit waits. room_for_triggers, room: of the disk."""
+    """Keeps what is committed. gate, reserve: while cleared, a commit or a `top_up` waits. room_for_triggers, room: of
+    the disk."""
 
     committed: list[tuple[Entry, ...]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    reserve: threading.Event = field(default_factory=threading.Event)
     waiting: bool = False
     room_for_triggers: bool = True
     room: bool = True
@@ -100,6 +102,7 @@ class FakeLedger:
 
     def __post_init__(self) -> None:
         self.gate.set()
+        self.reserve.set()
 
     def begin_epoch(self, *, boot_id: str, now_ns: int, wall: str) -> FakeStart:
         return FakeStart()
@@ -123,6 +126,7 @@ class FakeLedger:
         return [entry for group in list(self.committed) for entry in group]
 
     def top_up(self) -> bool:
+        assert self.reserve.wait(PATIENCE_S)
         self.topped_up += 1
         return True
 

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.clock import MS, SECOND
+from edge.domain.part import PartId
 from edge.line.belt import EncoderBelt, TimeBelt
+from edge.line.gate import GatePlan, GateSettings, Window
 from edge.line.ports import Input, InputEvent
 
 START = 10 * SECOND
@@ -192,3 +194,22 @@ def test_an_old_or_doubled_count_changes_nothing() -> None:
     assert not belt.take(count(400, 1800))
     assert not belt.take(count(390, 1800))
     assert belt.position(at(450)) == 1_900_000
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_counts_that_stay_away_do_not_make_the_gates_thread_spin(lost: bool) -> None:
+    """A due time in the past is no sleep at all, and that thread stands above everything else on its processor."""
+    settings = GateSettings(
+        kind="pass_pulse", lead_ns=MS, max_travel_ns=1000 * MS, time_gap_ns=50 * MS, safe_ns=100 * MS, confirm=False,
+        confirm_within_ns=1000 * MS,
+    )  # fmt: skip
+    plan = GatePlan(settings, EncoderBelt())
+    for n in range(5):
+        plan.take(count(100 * n, 100 * n), at(100 * n))
+    part = PartId(station="s", epoch=1, n=1)
+    plan.add(part, Window(start=600_000, centre=640_000, end=680_000), at(401))
+    if lost:
+        plan.lose_belt(at(900), at(900))
+    for ms in (401, 600, 800, 2000, 9000):
+        due_ns = plan.next_due(at(ms))
+        assert due_ns is None or due_ns - at(ms) >= MS

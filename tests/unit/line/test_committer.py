@@ -295,3 +295,13 @@ def test_when_nothing_waits_it_tidies_at_its_own_pace(make: Callable[..., Desk])
     it.clock.advance_ms(61_000)
     it.committer.put(trigger(4))
     until(lambda: it.ledger.topped_up == 2 and it.ledger.pruned == [9 * SECOND] * 2)
+
+
+def test_a_disk_that_hangs_while_nothing_is_committed_is_noticed(desk: Desk) -> None:
+    """Refilling the reserve writes too, and what comes meanwhile waits."""
+    desk.ledger.reserve.clear()
+    desk.clock.advance_ms(10_000)
+    desk.committer.put(trigger(1))
+    until(lambda: desk.progress.stuck_since(desk.clock.now_ns() + 2 * SECOND) != 0, "the sign of the standing disk")
+    desk.ledger.reserve.set()
+    until(lambda: desk.progress.commit_since_ns == 0, "the end of it")

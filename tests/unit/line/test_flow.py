@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from dataclasses import replace
 
 import pytest
@@ -9,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bus import wire
-from edge.clock import MS
+from edge.clock import MS, SECOND
 from edge.domain.frame import FrameRef
 from edge.domain.ledger import Alive, GateRecord, OutageRecord, PartRecord, TriggerRecord
 from edge.domain.part import Mode, PartId
+from edge.domain.prediction import Box
 from edge.domain.result import RecipeRef
 from edge.domain.verdict import GateOutcome, Reason, ReasonCode, Verdict
 from edge.line.committer import may_pass
@@ -20,7 +23,7 @@ from edge.line.gate import Done
 from edge.line.gate_thread import Add, Answer, Purge
 from edge.line.triggers import Announced
 from edge.settings.station import Line
-from tests.unit.line.plant import HOLD_MS, LEAD_MS, TRAVEL_MS, Plant, result
+from tests.unit.line.plant import HOLD_MS, LEAD_MS, TRAVEL_MS, Plant, ready, result
 
 CUTOFF_MS = TRAVEL_MS - HOLD_MS - LEAD_MS
 
@@ -355,3 +358,105 @@ def test_every_part_gets_exactly_one_record_whatever_happens(steps: list[tuple[s
         assert record is not None
         assert record.verdict is not Verdict.OK or part in judged_ok
     assert len(plant.flow.open) == 0
+
+
+def test_a_frame_that_could_be_of_two_parts_is_nobodys() -> None:
+    """The first part's frame was lost; the next part's lies in its window too."""
+    plant = Plant()
+    first, first_ns = plant.edge(), plant.clock.now_ns()
+    plant.clock.advance_ms(50)
+    second, second_ns = plant.edge(), plant.clock.now_ns()
+    plant.flow.judged(result(first, second_ns + 3 * MS))
+    plant.flow.judged(result(second, second_ns + 3 * MS))  # nor can the first be sure that it is not its own
+    assert plant.flow.open.refused["frame"] == 2
+    assert plant.record_of(first) is None
+    plant.flow.turn()  # both are said again as they are now
+    said = {m.part: m for m in plant.heard(wire.Expect) if isinstance(m, wire.Expect)}
+    assert said[first].not_after_ns < second_ns - 20 * MS <= first_ns + 60 * MS < said[second].not_before_ns
+    plant.flow.judged(result(first, first_ns + 3 * MS))
+    plant.flow.judged(result(second, second_ns + 30 * MS))
+    assert reasons_of(plant, first) == reasons_of(plant, second) == []
+
+
+def test_a_bounce_takes_no_frame_from_a_part_that_goes_through_the_gate_with_it() -> None:
+    plant = Plant(line=Line(min_gap_ms=20))
+    part, at_ns = plant.edge(), plant.clock.now_ns()
+    plant.clock.advance_ms(8)
+    plant.edge()
+    plant.flow.judged(result(part, at_ns + 3 * MS))
+    assert reasons_of(plant, part) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 120), st.booleans()), min_size=2, max_size=12))
+def test_windows_of_parts_that_may_pass_never_overlap(gaps: list[tuple[int, bool]]) -> None:
+    plant = Plant(line=Line(min_gap_ms=0))
+    for gap, slow in gaps:
+        plant.edge()
+        if slow:
+            plant.recipes.active = ready(before_ms=-100.0 if gap % 2 else 0.0)
+        plant.clock.advance_ms(gap)
+    windows = [w for w in (part.views["top"] for part in plant.flow.open.all()) if w.not_before_ns <= w.not_after_ns]
+    for one, other in itertools.combinations(windows, 2):
+        assert one.not_after_ns < other.not_before_ns or other.not_after_ns < one.not_before_ns
+
+
+def test_an_ok_whose_scores_say_otherwise_does_not_count() -> None:
+    plant = Plant()
+    part = plant.edge()
+    good = result(part, plant.clock.now_ns())
+    for score in (2.0, 9.0, math.nan):
+        plant.flow.judged(replace(good, scores=(*good.scores, replace(good.scores[0], score=score))))
+    assert plant.flow.open.refused == {"contradiction": 3}
+    assert plant.record_of(part) is None
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NG, Verdict.NOT_INSPECTED])
+def test_a_result_too_large_to_be_told_is_refused_and_the_line_goes_on(verdict: Verdict) -> None:
+    """It just fits into its own message, and its Recorded would not."""
+    plant = Plant()
+    part = plant.edge()
+    boxes = tuple(Box(x=n, y=0, width=1, height=1, score=0.5) for n in range(1600))
+    plant.flow.judged(replace(result(part, plant.clock.now_ns(), verdict=verdict), boxes=boxes))
+    assert plant.flow.open.refused == {"size": 1}
+    few = replace(result(part, plant.clock.now_ns(), verdict=verdict), boxes=boxes[:256])  # 16 checks, 16 boxes each
+    plant.flow.judged(few)
+    plant.commit()
+    (said,) = plant.heard(wire.Recorded)
+    wire.encode(said, writer=1, count=1)
+
+
+def test_the_outage_for_want_of_room_is_queued_before_the_first_trigger_after_it() -> None:
+    """A mark that comes with a trigger says that all before it is on record: killed then, the outage must be, too."""
+    plant = Plant()
+    plant.committer.room = False
+    plant.edge()
+    plant.clock.advance_ms(500)
+    plant.committer.room = True
+    plant.edge()
+    kinds = [type(entry) for entry in plant.committer.entries]
+    assert kinds.index(OutageRecord) < kinds.index(TriggerRecord) < kinds.index(Alive)
+
+
+def test_a_part_that_the_gate_had_no_room_for_is_not_in_flight_for_ever() -> None:
+    plant = Plant()
+    plant.gate.room = False
+    part = plant.edge()
+    plant.clock.advance_ms(CUTOFF_MS)
+    plant.flow.turn()
+    assert reasons_of(plant, part) == [ReasonCode.NO_VERDICT]
+    assert plant.flow.in_flight == 0
+
+
+def test_a_crossing_with_a_stamp_from_the_future_moves_no_mark_ahead_of_now() -> None:
+    plant = Plant(line=Line(trigger="barrier"))
+    now_ns = plant.clock.now_ns()
+    frame = FrameRef(camera="top", epoch=1, slot=0, generation=2, seq=1, exposed_at_ns=now_ns, error_ns=0)
+    announced = plant.triggers.seen(
+        wire.Seen(camera="top", epoch=1, n=1, crossed_at_ns=now_ns + 3600 * SECOND, error_ns=0, frame=frame)
+    )
+    assert announced is not None
+    plant.announce(announced)
+    (mark,) = plant.committer.of(Alive)
+    assert isinstance(mark, Alive)
+    assert mark.at_ns <= now_ns

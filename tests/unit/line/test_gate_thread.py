@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from edge.bus.iopage import Output
-from edge.clock import MS, ManualClock
+from edge.clock import MS, SECOND, ManualClock
 from edge.domain.part import PartId
 from edge.domain.verdict import GateOutcome
 from edge.line import gate_thread
@@ -378,3 +378,15 @@ def test_close_before_start_and_twice_does_nothing(machine: Machine) -> None:
     machine.gate.close()
     machine.gate.close()
     assert machine.port.changes == []
+
+
+def test_a_thread_that_never_wakes_again_is_noticed_and_a_frozen_process_is_not(machine: Machine) -> None:
+    gate, now_ns = machine.gate, machine.clock.now_ns()
+    for _ in range(200):  # many rounds in a short time
+        assert not gate.stands(now_ns)
+    assert not gate.stands(now_ns + SECOND)
+    assert gate.stands(now_ns + 3 * SECOND)
+    machine.warm()
+    assert not gate.stands(now_ns + 9 * SECOND)  # it looked meanwhile
+    for n in range(40):  # thawed after an hour: a few rounds before it has looked again
+        assert not gate.stands(now_ns + 3600 * SECOND + n)

@@ -114,3 +114,14 @@ def test_vietnamese_lots_are_welcome() -> None:
     modes = Modes(None)
     modes.set_lot("Lô 12/ca sáng", by="Lan")
     assert modes.lot == "Lô 12/ca sáng"
+
+
+def test_saying_a_lots_name_again_does_not_release_it() -> None:
+    modes = Modes(None)
+    modes.set_lot("L1", by="lan")
+    run(modes, Mode.BYPASS, reason="why", minutes=1)
+    run(modes)
+    modes.set_lot("L1", by="lan")
+    assert modes.lot_on_hold
+    modes.set_lot("L2", by="lan")
+    assert not modes.lot_on_hold

@@ -18,16 +18,16 @@ WELL = Conditions(
 )  # fmt: skip
 
 
-def status(service: str, state: str) -> Status:
+def status(service: str, state: str, at_ns: int) -> Status:
     return Status(
-        service=service, pid=1, started_ns=1, at_ns=1, state=state, queues=(), counters={}, alarms=()
+        service=service, pid=1, started_ns=1, at_ns=at_ns, state=state, queues=(), counters={}, alarms=()
     )  # fmt: skip
 
 
 def healthy(capture: str = "ready", inference: str = "ready", now_ns: int = SECOND) -> Health:
     health = Health()
-    health.hear(status("capture-top", capture), now_ns)
-    health.hear(status("inference", inference), now_ns)
+    health.hear(status("capture-top", capture, now_ns), now_ns)
+    health.hear(status("inference", inference, now_ns), now_ns)
     return health
 
 
@@ -76,3 +76,14 @@ def test_a_bypass_needs_no_camera_but_a_place_for_its_records() -> None:
     assert reasons(bypass, Health(), SECOND) == ()
     assert reasons(replace(bypass, ledger_full=True), Health(), SECOND) == ("ledger_full",)
     assert reasons(replace(bypass, inputs_heard=False), Health(), SECOND) == ("inputs_lost",)
+
+
+def test_good_news_that_waited_in_a_queue_is_old_news() -> None:
+    """The line was frozen for a minute, and who said so may have died meanwhile."""
+    health = Health()
+    for service in ("capture-top", "inference"):
+        health.hear(status(service, "ready", SECOND), 60 * SECOND)
+    assert reasons(WELL, health, 60 * SECOND) == ("capture_down:top", "inference_down")
+    health.hear(status("inference", "ready", 99 * SECOND), 60 * SECOND)  # nor does a stamp from the future last
+    late_ns = 60 * SECOND + topics.STATUS.silent_after_ms * MS + 1
+    assert health.state("inference", late_ns) is None

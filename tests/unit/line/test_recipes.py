@@ -7,7 +7,7 @@ import pytest
 from edge.bus.wire import RecipeFailed
 from edge.errors import Refused
 from edge.line.recipes import Recipes
-from edge.settings.station import Line
+from edge.settings.station import Line, Station
 from tests.unit.line.plant import ready, station_of
 
 
@@ -77,3 +77,27 @@ def test_a_hold_that_outlasts_the_relay_is_refused_where_the_pitch_is_known() ->
     with pytest.raises(Refused, match="holds the gate"):
         recipes.ready(ready())
     assert recipes.preparing is None
+
+
+@pytest.mark.parametrize("changed", [station_of(Line(max_travel_ms=700)), station_of(None, "side")])
+def test_a_remembered_recipe_that_the_station_file_no_longer_fits_is_not_taken_up(changed: Station) -> None:
+    """Its travel may be longer than the purge now, its hold outlast the relay: as when it is asked for."""
+    recipes = Recipes(station_of(), "")
+    recipes.ask("biscuit", 3, by="lan")
+    text = recipes.ready(ready())
+    assert text is not None
+    again = Recipes(changed, text)
+    assert again.active is None
+    assert "biscuit@3" in again.damaged
+
+
+def test_who_asks_for_the_old_one_while_the_new_one_is_being_committed_gets_the_old_one() -> None:
+    recipes = Recipes(station_of(), "")
+    recipes.active = ready(version=3)
+    recipes.ask("biscuit", 4, by="lan")
+    assert recipes.ready(ready(version=4))
+    assert recipes.ask("biscuit", 3, by="lan")
+    recipes.committed(ready(version=4))
+    assert recipes.preparing == ("biscuit", 3)
+    assert recipes.ready(ready(version=3))
+    assert not recipes.ask("biscuit", 3, by="lan")

@@ -19,6 +19,7 @@ from edge.domain.part import Mode, PartId, Purpose
 from edge.domain.recipe import NgRule, RuleAction
 from edge.domain.verdict import GateOutcome, ReasonCode, Verdict
 from edge.errors import AlreadyRunning
+from edge.line.crossings import BLIND
 from edge.line.service import LineService, main
 from edge.line.simulated import PAGE_NAME
 from edge.service import Notifier, Stop
@@ -322,3 +323,69 @@ def test_a_crossing_is_one_part_however_often_it_is_said_and_none_from_before_th
         reader.close()
     finally:
         rig.close()
+
+
+def test_while_a_counting_camera_cannot_see_it_is_an_outage(tmp_path: Path, run_dir: Path, station: str) -> None:
+    rig = Rig(make_station(tmp_path, run_dir, station, trigger="barrier"))
+    try:
+        rig.states["capture-top"] = "starting"
+        rig.start()
+        rig.until(lambda: rig.state is not None, "a sign of life")
+        began_ns = rig.clock.now_ns()
+        rig.states["capture-top"] = "ready"
+        rig.run()
+        rig.states["capture-top"] = "failed"
+        lost_ns = rig.clock.now_ns()
+        rig.until(lambda: rig.state is not None and not rig.state.permit, "the permit off")
+        rig.states["capture-top"] = "ready"
+        rig.until(lambda: rig.state is not None and rig.state.permit, "the permit on")
+        rig.stop()
+        reader = LedgerReader(rig.station.data_dir / "ledger.db")
+        last, first = reader.outages()
+        reader.close()
+        assert first.to_ns >= began_ns
+        assert last.why == BLIND
+        assert last.from_ns <= lost_ns < last.to_ns
+    finally:
+        rig.close()
+
+
+def test_a_crossing_just_before_the_first_start_lies_in_an_outage(tmp_path: Path, run_dir: Path, station: str) -> None:
+    """Capture was up first, and its acknowledgement says that the part is accounted for."""
+    rig = Rig(make_station(tmp_path, run_dir, station, trigger="barrier"))
+    try:
+        before_ns = rig.clock.now_ns() - 300 * MS
+        rig.start()
+        rig.run()
+        for _ in range(2):
+            rig.reports.send(crossing(rig, 1, before_ns))
+            acknowledged = len(rig.said)
+            rig.until(lambda: any(isinstance(m, wire.SeenAck) for m in rig.said[acknowledged:]), "the acknowledgement")
+        rig.stop()
+        assert rig.stored() == []
+        reader = LedgerReader(rig.station.data_dir / "ledger.db")
+        assert sum(o.from_ns <= before_ns <= o.to_ns for o in reader.outages()) == 1
+        reader.close()
+    finally:
+        rig.close()
+
+
+def test_who_asks_without_end_does_not_keep_the_parts_waiting(rig: Rig) -> None:
+    asked, socket = 48, rig.commands.socket
+    for count in range(1, asked + 1):
+        socket.send(wire.encode(wire.AskState(), writer=1, count=count))
+    replies = 0
+
+    def take() -> int:
+        found = 0
+        while socket.poll(0):
+            socket.recv_multipart()
+            found += 1
+        return found
+
+    while replies < asked:
+        rig.turn()
+        in_this_round = take()
+        assert in_this_round <= 2 * 16  # those of the round before may come late
+        replies += in_this_round
+    assert replies == asked

@@ -25,10 +25,11 @@ from edge.apps.demo.scene.render import Renderer
 from edge.apps.demo.scene.spec import DEFECTS, PRODUCTS, Defect, PartSpec, Severity, draw_spec
 from edge.errors import EdgeError, UsageError
 
-SIZE = (360, 480)
+LINE_SIZE = (600, 800)  # what the demo's camera gives, so that the demo's recipes can judge it
+SIZE = (360, 480)  # of the belt that stops and of the stills: small, and of another size than promised
 FPS = 30
 SEED = 1
-STEP_PX = 24.0
+_STEP = 0.05  # of the frame's width: how far the belt moves from frame to frame
 PARTS, PARTS_STOPPING = 12, 9
 # Compression pays dearly for noise; this much is still visible and keeps a minute of media in a few MB.
 NOISE = 0.3
@@ -42,35 +43,41 @@ _STOP_FRAMES = 45
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """One video: `slots` are the parts and how far behind the frame's left edge their slot centres start (px);
-    `offsets` how far the belt has moved at each frame (px)."""
+    `offsets` how far the belt has moved at each frame (px). size: (height, width) of its frames."""
 
     product: str
     seed: int
+    size: tuple[int, int]
     slots: tuple[tuple[PartSpec, float], ...]
     offsets: tuple[float, ...]
 
     def centre_px(self, index: int, frame: int) -> float:
         """x of the index-th part's own centre in the frame."""
         spec, start = self.slots[index]
-        return start + self.offsets[frame] + spec.dx_px * SIZE[1] / 800
+        return start + self.offsets[frame] + spec.dx_px * self.size[1] / 800
 
 
 def plan_video(renderer: Renderer, *, stops: bool) -> Plan:
-    """Parts with gaps of 30-90 px between outlines, some of 6 px; the belt at one speed, or stopping once."""
+    """Parts with gaps of 30-90 px between outlines, some of 6 px (at a width of 480 px); the belt at one speed, or
+    stopping once."""
+    width = renderer.size[1]
+    scale, step = width / 480, _STEP * width
     rng = np.random.default_rng([renderer.seed, PRODUCTS.index(renderer.name), 9])
     slots: list[tuple[PartSpec, float]] = []
-    front = -20.0
+    front = -20.0 * scale
     for n in range(1, (PARTS_STOPPING if stops else PARTS) + 1):
         spec = _video_part(renderer.name, n, renderer.seed)
         left, right = renderer.prepare(spec).reach_px
         slots.append((spec, front - right))
-        front += -left - right - (6.0 if n in _TIGHT else float(rng.uniform(30.0, 90.0)))
-    travel = SIZE[1] - front
-    offsets = [STEP_PX * k for k in range(int(travel / STEP_PX) + 2)]
+        front += -left - right - scale * (6.0 if n in _TIGHT else float(rng.uniform(30.0, 90.0)))
+    travel = width - front
+    offsets = [step * k for k in range(int(travel / step) + 2)]
     if stops:
         spec, start = slots[4]
-        offsets = _stopping(offsets, SIZE[1] / 2 - start - spec.dx_px * SIZE[1] / 800, rng)
-    return Plan(product=renderer.name, seed=renderer.seed, slots=tuple(slots), offsets=tuple(offsets))
+        offsets = _stopping(offsets, step, width / 2 - start - spec.dx_px * width / 800, rng)
+    return Plan(
+        product=renderer.name, seed=renderer.seed, size=renderer.size, slots=tuple(slots), offsets=tuple(offsets)
+    )
 
 
 def _video_part(product: str, n: int, seed: int) -> PartSpec:
@@ -82,14 +89,14 @@ def _video_part(product: str, n: int, seed: int) -> PartSpec:
     return replace(spec, defect=Defect(kind=kind, severity=_DEFECTIVE[n]))
 
 
-def _stopping(offsets: list[float], middle_px: float, rng: np.random.Generator) -> list[float]:
+def _stopping(offsets: list[float], step_px: float, middle_px: float, rng: np.random.Generator) -> list[float]:
     """The belt comes to rest with one part's centre at the middle and shakes there: it crosses many times."""
-    before = [x for x in offsets if x < middle_px - STEP_PX]
-    slowing = [middle_px - STEP_PX * share for share in (0.55, 0.25, 0.08)]
+    before = [x for x in offsets if x < middle_px - step_px]
+    slowing = [middle_px - step_px * share for share in (0.55, 0.25, 0.08)]
     shaking = [middle_px + float(x) for x in rng.uniform(-3.0, 3.0, _STOP_FRAMES)]
-    starting = [middle_px + STEP_PX * share for share in (0.2, 0.6)]
-    rest = offsets[-1] + STEP_PX - starting[-1]
-    after = [starting[-1] + STEP_PX * k for k in range(1, int(rest / STEP_PX) + 2)]
+    starting = [middle_px + step_px * share for share in (0.2, 0.6)]
+    rest = offsets[-1] + step_px - starting[-1]
+    after = [starting[-1] + step_px * k for k in range(1, int(rest / step_px) + 2)]
     return before + slowing + shaking + starting + after
 
 
@@ -106,15 +113,15 @@ def video_truth(plan: Plan) -> dict[str, Any]:
         "product": plan.product,
         "seed": plan.seed,
         "fps": FPS,
-        "width": SIZE[1],
-        "height": SIZE[0],
+        "width": plan.size[1],
+        "height": plan.size[0],
         "frames": len(plan.offsets),
         "parts": parts,
     }
 
 
 def _crossing(plan: Plan, index: int) -> dict[str, Any]:
-    middle = SIZE[1] / 2
+    middle = plan.size[1] / 2
     xs = [plan.centre_px(index, frame) - middle for frame in range(len(plan.offsets))]
     after = next(frame for frame, x in enumerate(xs) if x >= 0.0)
     share = -xs[after - 1] / (xs[after] - xs[after - 1])
@@ -124,10 +131,11 @@ def _crossing(plan: Plan, index: int) -> dict[str, Any]:
 
 def frames(renderer: Renderer, plan: Plan) -> Iterator[Any]:
     """The video's pictures in order, stamped with the part nearest to the middle."""
+    width = plan.size[1]
     for number, offset in enumerate(plan.offsets):
         places = [(spec, start + offset) for spec, start in plan.slots]
-        seen = [(spec, x) for spec, x in places if -0.4 * SIZE[1] < x < 1.4 * SIZE[1]]
-        nearest = min(places, key=lambda place: abs(place[1] - SIZE[1] / 2))
+        seen = [(spec, x) for spec, x in places if -0.4 * width < x < 1.4 * width]
+        nearest = min(places, key=lambda place: abs(place[1] - width / 2))
         yield renderer.frame(seen, offset, number, nearest[0].n)
 
 
@@ -135,7 +143,7 @@ def write_video(folder: Path, renderer: Renderer, plan: Plan) -> None:
     """line.mp4 (MPEG-4 part 2, which every OpenCV build decodes) and truth.json. Raises UsageError."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "line.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (SIZE[1], SIZE[0]))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, plan.size[::-1])
     try:
         if not writer.isOpened():
             raise UsageError(f"cannot write the video {path}", hint="is the folder writable, is there room?")
@@ -193,7 +201,7 @@ def _write_truth(folder: Path, truth: dict[str, Any]) -> None:
 def video_plans() -> Iterator[tuple[str, Renderer, Plan]]:
     """(folder name, renderer, plan) of every recorded video."""
     for product in PRODUCTS:
-        renderer = Renderer(product, SEED, SIZE, noise=NOISE)
+        renderer = Renderer(product, SEED, LINE_SIZE, noise=NOISE)
         yield product, renderer, plan_video(renderer, stops=False)
     renderer = Renderer("biscuit", SEED + 1, SIZE, noise=NOISE)
     yield "biscuit_stop", renderer, plan_video(renderer, stops=True)

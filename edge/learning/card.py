@@ -1,0 +1,47 @@
+"""CARD.md of a taught package: what it is, what it was taught with, and what it can and cannot promise."""
+
+from __future__ import annotations
+
+from edge.domain.model import Golden, Manifest
+from edge.learning.teach import Taught
+from edge.learning.threshold import attainable
+
+_CLOSEST = 5
+
+
+def card(taught: Taught, manifest: Manifest, golden: tuple[Golden, ...]) -> str:
+    made, limits = manifest.preprocess, taught.limits
+    scores = sorted(one.score for one in taught.scored)
+    height, width = taught.backbone.map_size(made)
+    highest = "\n".join(
+        f"- {one.name}: {one.score:.3f}" for one in sorted(taught.scored, key=lambda one: -one.score)[:_CLOSEST]
+    )
+    held = "\n".join(f"| {one.file} | {one.score:.4f} | {one.label} |" for one in golden)
+    return f"""# {manifest.reference}
+
+Finds what is unlike the good parts it was taught with. It names no defect: it says how far the most unusual place is
+from what is usual there, in units of the usual deviation (about 1 to 2 for a good part).
+
+| | |
+|---|---|
+| method | PaDiM (Defard et al., 2021): a Gaussian for each position, on principal components of the features |
+| features | {taught.backbone.name} ({taught.backbone.licence}), SHA-256 {taught.backbone.digest[:16]}... |
+| input | {made.width} x {made.height} px; map {width} x {height} cells |
+| taught with | {len(taught.scored)} pictures of good parts |
+| good scores, each left out in turn | median {scores[len(scores) // 2]:.3f}, highest {scores[-1]:.3f} |
+| UNSURE from, NG from | {manifest.unsure_from:.4f}, {manifest.ng_from:.4f} |
+
+The limits are meant to make {limits.rate:.2%} of good parts UNSURE or NG; {limits.used} good parts cannot show a
+share below {attainable(limits.used):.2%}. Nothing is promised about defects that were never seen: known ones must be
+tried, and challenge parts sent down the line.
+
+Highest scores among the good pictures; if one of them shows a defect, remove it and teach again:
+
+{highest}
+
+Golden parts, which the model must reproduce before it becomes active:
+
+| picture | score | verdict |
+|---|---|---|
+{held}
+"""

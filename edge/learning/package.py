@@ -1,0 +1,103 @@
+"""What was taught as a model package: manifest, graph, golden parts, card; written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.domain.model import Golden, Manifest, ModelKind
+from edge.domain.verdict import Verdict
+from edge.inference.golden import verdict_of
+from edge.inference.preprocess import Preprocessor
+from edge.inference.rectify import Pixels
+from edge.inference.session import OUTPUTS, Graph, SessionOptions
+from edge.learning.card import card
+from edge.learning.samples import SampleCutter
+from edge.learning.teach import Taught
+from edge.store.packages import Package, write_package
+
+_GOOD_SHARES = (0.0, 0.45, 0.9)  # of the good parts in the order of their scores
+_CLEAR = 0.02  # of a limit: a golden part nearer to it could change its verdict within the tolerance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KnownDefect:
+    """A frame with a defective part, (H, W, 1 or 3) uint8, and what is wrong with it."""
+
+    frame: Pixels
+    name: str
+
+
+def write_taught(
+    taught: Taught, folder: Path, *, name: str, version: int = 1, defects: Sequence[KnownDefect] = ()
+) -> Package:
+    """Write the package `folder`, which must not be there yet. StoreFull, StoreError or ModelError: nothing is left.
+
+    defects: become golden parts too, if the model calls them NG beyond doubt.
+    """
+    bare = _manifest(taught, name, version)
+    golden = _golden(taught, bare, defects)
+    files: dict[str, bytes | Path] = {one.file: png(picture) for one, picture in golden}
+    files |= taught.backbone.papers
+    files["model.onnx"] = taught.model
+    files["CARD.md"] = card(taught, bare, tuple(one for one, _ in golden)).encode()
+    return write_package(folder, replace(bare, golden=tuple(one for one, _ in golden)), files)
+
+
+def png(picture: Pixels) -> bytes:
+    return cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+
+
+def _manifest(taught: Taught, name: str, version: int) -> Manifest:
+    scores = np.array([one.score for one in taught.scored])
+    return Manifest(
+        format=1,
+        name=name,
+        version=version,
+        kind=ModelKind.ANOMALY,
+        preprocess=taught.plan.preprocess,
+        files={"model.onnx": "0" * 64},
+        unsure_from=round(taught.limits.unsure_from, 4),
+        ng_from=round(taught.limits.ng_from, 4),
+        training={
+            "method": "PaDiM, principal components, position-wise Gaussians",
+            "backbone": taught.backbone.name,
+            "backbone_sha256": taught.backbone.digest,
+            "pictures": len(taught.scored),
+            "score_median": round(float(np.median(scores)), 4),
+            "score_max": round(float(scores.max()), 4),
+            "suspects": len(taught.suspects),
+            "rate": round(taught.limits.rate, 6),
+        },
+    )
+
+
+def _golden(taught: Taught, manifest: Manifest, defects: Sequence[KnownDefect]) -> list[tuple[Golden, Pixels]]:
+    """Good parts from the most usual to the oddest that is still OK, then the defects that are surely NG."""
+    graph = Graph(taught.model, f"model {manifest.reference}", OUTPUTS[ModelKind.ANOMALY], SessionOptions())
+    preprocessor = Preprocessor(taught.plan.preprocess)
+
+    def scored(picture: Pixels, file: str) -> Golden:
+        score = float(graph.run(preprocessor.tensor(picture))[0][0])
+        return Golden(file=file, score=score, label=verdict_of(manifest, score).value)
+
+    order = sorted(range(len(taught.scored)), key=lambda row: taught.scored[row].score)
+    rows = dict.fromkeys(order[round(share * (len(order) - 1))] for share in _GOOD_SHARES)
+    good = [(taught.samples[row].picture, f"golden/good-{n}.png", Verdict.OK) for n, row in enumerate(rows)]
+    cutter = SampleCutter(taught.plan.locate, taught.plan.preprocess, taught.plan.region)
+    bad = [
+        (cutter.cut(defect.frame, defect.name).picture, f"golden/ng-{n}-{defect.name}.png", Verdict.NG)
+        for n, defect in enumerate(defects)
+    ]
+    known = [(scored(picture, file), picture, verdict) for picture, file, verdict in good + bad]
+    return [
+        (one, picture) for one, picture, verdict in known if one.label == verdict.value and _is_clear(one, manifest)
+    ]
+
+
+def _is_clear(golden: Golden, manifest: Manifest) -> bool:
+    return all(abs(golden.score - limit) > _CLEAR * limit for limit in (manifest.unsure_from, manifest.ng_from))
