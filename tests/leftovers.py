@@ -71,10 +71,15 @@ def command(pid: int) -> str:
 
 def _describe(before: Snapshot, now: Snapshot) -> list[str]:
     return [
-        *(f"process {pid}: {command(pid)}" for pid in sorted(now.pids - before.pids)),
+        *(f"process {pid}: {command(pid)}" for pid in sorted(now.pids - before.pids - _of_others(before))),
         *(f"thread {thread.name}" for thread in now.threads - before.threads),
         *(f"shared memory {ring}" for ring in sorted(now.rings - before.rings)),
     ]
+
+
+def _of_others(before: Snapshot) -> set[int]:
+    """What processes of before have started since, as a browser does: theirs to end, and found when they are."""
+    return set().union(*(_descendants(pid) for pid in before.pids))
 
 
 def _descendants(pid: int) -> set[int]:

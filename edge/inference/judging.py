@@ -141,6 +141,11 @@ class Judging:
         while len(self._closed) > _CLOSED_KEPT:
             self._closed.popitem(last=False)
 
+    def line_started(self, epoch: int) -> None:
+        """Parts of the line's earlier epochs are closed, without a message for each."""
+        for job in [job for (part, _), job in self._jobs.items() if part.epoch < epoch]:
+            self._forget(job)
+
     def step(self) -> None:
         """Whatever can go on now, does."""
         for job, (outputs, spent_ns) in self._model_lane.finished():

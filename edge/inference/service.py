@@ -174,6 +174,7 @@ class InferenceService:
             self._judging.recorded(message)
         elif isinstance(message, LineState):
             self._desk.line_says(message)
+            self._judging.line_started(message.epoch)
 
     def _lend(self, frame: FrameRef, state: str) -> None:
         lease = Lease(epoch=frame.epoch, slot=frame.slot, generation=frame.generation, seq=frame.seq, state=state)

@@ -22,6 +22,7 @@ _OTSU_SHARE = 0.5  # of Otsu's threshold on the distance from the background: th
 _MARGIN_PX = 2  # of the model's input: room for the locator's error; a crumb that touches the part may still show
 _FEATHER_PX = 1.0
 _COVERED = 0.05  # a cell of the map with at least this much of the part counts
+_HOLE_SHARE = 0.1  # of the part's area: a bore is a hole, and one sees the belt through it
 _LEAST_PART = 0.02  # of the picture: less is no outline
 
 
@@ -71,4 +72,16 @@ def _part(mean: NDArray[np.float64]) -> NDArray[np.float32]:
     unlike = np.abs(mean - np.median(border, axis=0)).max(axis=2)
     levels = np.clip(np.rint(unlike), 0, 255).astype(np.uint8)
     otsu, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return (levels > _OTSU_SHARE * otsu).astype(np.float32)
+    return _filled((levels > _OTSU_SHARE * otsu).astype(np.uint8)).astype(np.float32)
+
+
+def _filled(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A shadow or a dark print on the part is no background, though it looks like it: small holes are the part's."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(1 - part, connectivity=4)
+    height, width = part.shape
+    whole = part.copy()
+    for label, (x, y, w, h, area) in enumerate(stats[1:].tolist(), 1):
+        enclosed = x > 0 and y > 0 and x + w < width and y + h < height
+        if enclosed and area < _HOLE_SHARE * int(part.sum()):
+            whole[labels == label] = 1
+    return whole

@@ -98,7 +98,9 @@ class Flow:
             return False
         self._room_is_back()  # its outage is on record before a mark says that triggers are accepted
         trigger, window = self._accept(announced)
-        if window is not None and self._gate.tell(Add(part=trigger.part, window=window)):
+        if window is None:  # the gate cannot tell it from an empty belt, and a reject pulse rests on pass
+            self._gate.tell(Purge())
+        elif self._gate.tell(Add(part=trigger.part, window=window)):
             self._at_gate.add(trigger.part)
         mark = self._journal.mark(announced.at_ns, self._clock.now_ns())
         code = self._not_to_be_judged(announced, window)

@@ -42,10 +42,11 @@ class InputWatch:
         now_ns = self._clock.now_ns()
         was, self.heard = self.heard, self._port.alive(now_ns)
         self.just_lost = was and not self.heard
-        if self._port.lost() > self._lost:
+        some_lost = self._port.lost() > self._lost
+        if some_lost:
             self._some_were_lost(before_ns)
         if self.just_lost:
-            self._outages.begin(INPUTS, self._port.seen_until_ns())
+            self._outages.begin(INPUTS, before_ns if some_lost else self._port.seen_until_ns())
             self._belt.lose(now_ns)
             self._gate.tell(Purge(belt_lost=True, at_ns=now_ns))
         elif self.heard and not was:

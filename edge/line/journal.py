@@ -62,10 +62,16 @@ class Journal:
         self._committer.put(self.mark(accepted_until_ns, now_ns))
 
     def mark(self, accepted_until_ns: int, now_ns: int) -> Alive:
-        """To be committed with a trigger: costs no write of its own. Never ahead of now, whatever stamp a part has:
-        marks only grow, and one from the future would hide the outages before it."""
+        """To be committed with a trigger: costs no write of its own.
+
+        Never ahead of now, whatever stamp a part has, nor of an outage that is still open: marks only grow, and after
+        a kill the outage on record begins at the last one.
+        """
         self._alive_ns = now_ns
-        return Alive(at_ns=max(0, min(accepted_until_ns, now_ns) - self._behind_ns))
+        until_ns = min(accepted_until_ns, now_ns) - self._behind_ns
+        if self._outages.open:
+            until_ns = min(until_ns, self._outages.from_ns)
+        return Alive(at_ns=max(0, until_ns))
 
     def _event(self, kind: str, by: str, detail: str) -> EventRecord:
         return EventRecord(

@@ -36,7 +36,8 @@ class PermitReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """What the line knows of itself. cameras: those that the active recipe needs, and the barrier's."""
+    """What the line knows of itself. cameras: those that the active recipe needs. counting: those that announce
+    parts, whoever judges them."""
 
     mode: Mode
     latched: bool
@@ -47,6 +48,7 @@ class Conditions:
     ledger_slow: bool
     bin_full: bool
     cameras: tuple[str, ...]
+    counting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +83,26 @@ class Health:
 def reasons(known: Conditions, health: Health, now_ns: int) -> tuple[str, ...]:
     """Why the machine may not run, the most telling first; empty: it may."""
     found = [*_own(known)]
-    if known.mode is Mode.BYPASS:  # nobody judges: cameras, inference and recipe do not matter
-        return tuple(found)
+    if known.mode is Mode.BYPASS:  # nobody judges: inference, recipe and its cameras do not matter
+        return (*found, *_blind(known.counting, health, now_ns))
     if not known.has_recipe:
         found.append(PermitReason.NO_RECIPE)
-    for camera in known.cameras:
-        state = health.state(f"capture-{camera}", now_ns)
-        if state is None:
-            found.append(f"{PermitReason.CAPTURE_DOWN}:{camera}")
-        elif state != "ready":
-            found.append(f"{PermitReason.CAMERA_NOT_READY}:{camera}")
+    found += _blind((*known.cameras, *known.counting), health, now_ns)
     state = health.state("inference", now_ns)
     if state is None:
         found.append(PermitReason.INFERENCE_DOWN)
     elif state not in ("ready", "degraded"):
         found.append(PermitReason.INFERENCE_NOT_READY)
     return tuple(found)
+
+
+def _blind(cameras: Iterable[str], health: Health, now_ns: int) -> Iterable[str]:
+    for camera in sorted(set(cameras)):
+        state = health.state(f"capture-{camera}", now_ns)
+        if state is None:
+            yield f"{PermitReason.CAPTURE_DOWN}:{camera}"
+        elif state != "ready":
+            yield f"{PermitReason.CAMERA_NOT_READY}:{camera}"
 
 
 def _own(known: Conditions) -> Iterable[str]:

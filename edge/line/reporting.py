@@ -6,7 +6,7 @@ from collections import Counter
 
 from edge.bus import wire
 from edge.domain.ledger import PartRecord, TriggerRecord
-from edge.domain.part import Purpose
+from edge.domain.part import Mode, Purpose
 from edge.domain.recipe import NgRule
 from edge.domain.verdict import Verdict
 from edge.line.committer import Committer
@@ -43,7 +43,7 @@ class Tally:
         if trigger.purpose is not Purpose.PRODUCTION:
             return []
         self.counts[record.verdict.value] += 1
-        uninspected = record.verdict is Verdict.NOT_INSPECTED
+        uninspected = record.verdict is Verdict.NOT_INSPECTED and trigger.mode is Mode.RUN
         self._uninspected = self._uninspected + 1 if uninspected else 0
         return self._rules.add(record.verdict)
 

@@ -129,6 +129,7 @@ class LineService:
         self._committer.connect(self._gate.tell)
         self._make_parts(station, clock, started)
         self._undo.callback(self._end)
+        self._progress.main_ns = clock.now_ns()  # opening the ledger may have taken long
         self._gate.start()
 
     def _open_sockets(self, bus: Bus, station: Station) -> None:
@@ -350,7 +351,6 @@ class LineService:
 
     def _permit_reasons(self) -> tuple[str, ...]:
         active = self._recipes.active
-        cameras = {*(active.cameras if active is not None else ()), *self._station.counting_cameras}
         now_ns = self._clock.now_ns()
         known = Conditions(
             mode=self._modes.mode,
@@ -361,7 +361,8 @@ class LineService:
             ledger_full=self._committer.full,
             ledger_slow=not self._committer.has_room() or self._progress.stuck_since(now_ns) > 0,
             bin_full=self._inputs.bin_full,
-            cameras=tuple(sorted(cameras)),
+            cameras=active.cameras if active is not None else (),
+            counting=self._station.counting_cameras,
         )
         return permit.reasons(known, self._health, now_ns)
 

@@ -100,7 +100,7 @@ ALARMS = {
     ),
     "not_inspected_run": Told(
         what=N_("Many parts in a row were not inspected"),
-        did=N_("They are rejected, each with its reason."),
+        did=N_("Each is recorded with its reason; none of them counts as OK."),
         todo=N_("Look at the reasons of the last parts; check light, camera and place."),
     ),
     "line_restarted": Told(

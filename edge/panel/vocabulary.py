@@ -139,6 +139,7 @@ OUTAGES = (
     N_("the inputs were not heard"),
     N_("inputs were lost on their way"),
     N_("a crossing was announced too late"),
+    N_("a camera that counts parts could not see"),
     N_("the ledger had no room"),
     N_("the device was started again"),
     N_("the device lost power or was reset"),

@@ -26,6 +26,24 @@ def test_finds_a_child_and_a_grandchild(tmp_path: Path) -> None:
     assert leftovers.wait_gone(before) == []
 
 
+def test_what_a_process_of_before_starts_is_its_own_until_it_ends() -> None:
+    """As a browser of a module's fixture does: it is the fixture's to end."""
+    starts = "p = subprocess.Popen([sys.executable, '-c', 'input()']); print(p.pid, flush=True); p.wait()"
+    program = f"import subprocess, sys; input(); {starts}"
+    outside = leftovers.take()
+    with subprocess.Popen([sys.executable, "-c", program], stdin=-1, stdout=-1) as browser:
+        assert browser.stdin is not None
+        assert browser.stdout is not None
+        before = leftovers.take()
+        browser.stdin.write(b"\n")
+        browser.stdin.flush()
+        pid = int(browser.stdout.readline())
+        assert leftovers.wait_gone(before, grace_s=0) == []
+        assert f"process {pid}" in " ".join(leftovers.wait_gone(outside, grace_s=0))
+        leftovers.end(leftovers.take().pids - outside.pids)
+    assert leftovers.wait_gone(outside) == []
+
+
 def test_finds_a_thread_and_waits_for_one_that_is_ending() -> None:
     before = leftovers.take()
     stop = threading.Event()

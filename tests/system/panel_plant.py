@@ -144,9 +144,15 @@ class Line(threading.Thread):
         self._work.put(done.set)
         assert done.wait(20), "the test's line did not get to it"
 
-    def judge(self, verdict: Verdict) -> PartId:
+    def judge(self, verdict: Verdict, *, acted: bool = True) -> PartId:
         made: list[PartId] = []
-        self.act(lambda: made.append(self._part(verdict, ago_s=0.0)))
+        self.act(lambda: made.append(self._part(verdict, ago_s=0.0, acted=acted)))
+        return made[0]
+
+    def bypass(self) -> PartId:
+        """A part that passes uninspected: no frame, no result."""
+        made: list[PartId] = []
+        self.act(lambda: made.append(self._bypassed()))
         return made[0]
 
     def end(self) -> None:
@@ -240,7 +246,25 @@ class Line(threading.Thread):
     def _wall_at(self, ago_s: float) -> str:
         return (datetime.now(UTC) - timedelta(seconds=ago_s)).isoformat(timespec="milliseconds")
 
-    def _part(self, verdict: Verdict, *, ago_s: float, heard: bool = True) -> PartId:
+    def _bypassed(self) -> PartId:
+        self.n += 1
+        at_ns, reasons = self.clock.now_ns(), (Reason(code=ReasonCode.BYPASS),)
+        part = PartId(station=self.station.name, epoch=self.epoch, n=self.n)
+        trigger = TriggerRecord(
+            part=part, trigger_ns=at_ns, error_ns=0, source=TriggerSource.SENSOR, mode=Mode.BYPASS, lot=self.lot,
+            purpose=self.purpose, recipe=None, models=(), travel=800.0, wall=self._wall_at(0.0),
+        )  # fmt: skip
+        record = PartRecord(
+            part=part, verdict=Verdict.NOT_INSPECTED, reasons=reasons, results=(), decided_ns=at_ns, cutoff_ns=at_ns
+        )
+        row = self._ledger.commit([trigger, record])[part]
+        self._line.send(wire.Recorded(
+            row=row, part=part, verdict=record.verdict, reasons=reasons, results=(), trigger_ns=at_ns,
+            purpose=self.purpose, lot=self.lot, acted=True,
+        ))  # fmt: skip
+        return part
+
+    def _part(self, verdict: Verdict, *, ago_s: float, heard: bool = True, acted: bool = True) -> PartId:
         self.n += 1
         shot = self.camera.shoot(self.n, bad=verdict in (Verdict.NG, Verdict.UNSURE))
         at_ns = self.clock.now_ns() - round(ago_s * SECOND)
@@ -261,7 +285,7 @@ class Line(threading.Thread):
         if heard:
             self._line.send(wire.Recorded(
                 row=row, part=part, verdict=verdict, reasons=result.reasons, results=(result,), trigger_ns=at_ns,
-                purpose=self.purpose, lot=self.lot, acted=True,
+                purpose=self.purpose, lot=self.lot, acted=acted,
             ))  # fmt: skip
         return part
 

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from edge.bus import wire
 from edge.domain.part import Mode, Purpose
 from edge.domain.verdict import Verdict
+from edge.panel.live import MAX_VIEWERS
 from tests.leftovers import SESSION_VARIABLE, station_prefix
 from tests.system.panel_plant import LOT, PanelPlant
 
@@ -33,6 +34,21 @@ _WAIT_MS = 15_000
 _TARGETS = "button, .button, nav a, .languages a, input:not([type=radio]), select"
 _SMALL = """nodes => nodes.map(node => [node, node.getBoundingClientRect()])
   .filter(([, box]) => box.height > 0 && box.height < 47.5).map(([node]) => node.outerHTML.slice(0, 80))"""
+
+
+# Live feeds that acknowledge; one that is refused, as a page before may not be gone yet, tries again.
+_TAKE_SEATS = """count => {
+  window.seats = new Set();
+  const take = () => {
+    const socket = new WebSocket(`ws://${location.host}/api/v1/live`);
+    socket.onmessage = event => {
+      window.seats.add(socket);
+      socket.send(JSON.stringify({ ack: JSON.parse(event.data).n }));
+    };
+    socket.onclose = () => { window.seats.delete(socket); setTimeout(take, 100); };
+  };
+  for (let i = 0; i < count; i += 1) take();
+}"""
 
 
 @dataclass(slots=True)
@@ -167,6 +183,19 @@ def test_what_was_not_inspected_and_unsure_say_why(sit: Callable[..., Seat], pla
     expect(page.locator("#last-ng-reason .badge")).to_have_text("Nghi ngờ")
 
 
+def test_what_becomes_of_a_part_is_said_as_it_is(sit: Callable[..., Seat], plant: PanelPlant) -> None:
+    page = sit("en").go("/")
+    plant.line.judge(Verdict.OK)
+    expect(page.locator("#live-picture img")).to_be_visible()
+    plant.line.bypass()
+    expect(page.locator("#verdict-small")).to_have_text("Let through uninspected")
+    expect(page.locator("#verdict-reason")).to_have_text("Inspection was bypassed")
+    expect(page.locator("#live-picture img")).to_have_count(0)  # not the picture of the part before
+    plant.line.judge(Verdict.OK, acted=False)
+    expect(page.locator("#verdict-small")).to_have_text("OK came too late: rejected")
+    expect(page.locator("#verdict")).to_have_attribute("data-verdict", "UNSURE")
+
+
 def test_start_stop_lot_and_recipe(sit: Callable[..., Seat], plant: PanelPlant) -> None:
     page = sit("en").go("/")
     expect(page.locator("#permit-reasons")).to_contain_text("The line is stopped")
@@ -271,6 +300,16 @@ def test_a_silent_line_is_not_shown_as_if_it_were_now(sit: Callable[..., Seat], 
     expect(page.locator("#verdict-big")).to_have_text("?")
     expect(page.locator('#strip .piece.bad:has-text("Line")')).to_be_visible()
     plant.line.silent = False
+    expect(page.locator(".banner.lost")).to_have_count(0)
+
+
+def test_one_screen_too_many_is_told_why(sit: Callable[..., Seat], plant: PanelPlant) -> None:
+    others = sit("en").go("/system")
+    others.evaluate(_TAKE_SEATS, MAX_VIEWERS)
+    others.wait_for_function("count => window.seats.size === count", arg=MAX_VIEWERS)
+    page = sit("vi").go("/")
+    expect(page.locator(".banner.lost")).to_contain_text("Quá nhiều màn hình")
+    others.goto("about:blank")
     expect(page.locator(".banner.lost")).to_have_count(0)
 
 

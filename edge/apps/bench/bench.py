@@ -13,12 +13,13 @@ from typing import Any
 
 from edge.apps.bench import busy, chain, start, transport
 from edge.apps.bench.about import machine
-from edge.apps.bench.trial import draw_frames, make_trials
+from edge.apps.bench.trial import PICTURES, draw_frames, make_trials
 from edge.errors import UsageError
 from edge.inference.session import SessionOptions
 
 GROUPS = ("transport", "pipeline", "latency", "line", "memory", "start")
 _SHM = Path("/dev/shm")  # noqa: S108 - the kernel's shared memory, where rings lie
+_QUICK_PICTURES = 2  # the fewest that a model can be taught from
 _CHAIN, _BUSY = ("pipeline", "latency"), ("line", "memory")
 
 
@@ -71,7 +72,8 @@ def _with_services(
     say: Callable[[str], None],
 ) -> None:
     if wanted := _of(options.groups, (*_CHAIN, "start")):
-        subject = _subject(folder, wanted, say)
+        say("pictures and models")
+        subject = _subject(folder, wanted, _QUICK_PICTURES if options.quick else PICTURES)
         taken["models"] = {name: trial.side_px for name, trial in subject.trials.items()}
         taken["threads"] = subject.options.threads
         if chained := _of(wanted, _CHAIN):
@@ -88,10 +90,9 @@ def _with_services(
         taken.update(done.taken)
 
 
-def _subject(folder: Path, wanted: Sequence[str], say: Callable[[str], None]) -> chain.Subject:
+def _subject(folder: Path, wanted: Sequence[str], pictures: int) -> chain.Subject:
     """One thread each and no spinning: what the self-test chooses wherever capture, line and recorder need cores."""
-    say("pictures and models")
-    options, frames = SessionOptions(), draw_frames()
+    options, frames = SessionOptions(), draw_frames(pictures)
     names = ("light", "heavy") if "pipeline" in wanted else ("light",)
     trials = make_trials(folder / "made", frames, options, names)
     return chain.Subject(folder=folder, frames=frames, trials={trial.name: trial for trial in trials}, options=options)

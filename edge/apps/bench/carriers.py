@@ -17,7 +17,8 @@ from edge.bus.ring import Pixels, RingReader, RingSpec, RingWriter
 from edge.bus.sockets import Bus
 from edge.domain.frame import FrameRef
 
-_STATION, _EPOCH, _SLOTS = "bench", 1, 4
+SLOTS = 4
+_STATION, _EPOCH = "bench", 1
 _PATIENCE_MS = 20_000
 
 
@@ -73,7 +74,7 @@ class RingSender:
             station=_STATION,
             camera=place.ring,
             epoch=_EPOCH,
-            slots=_SLOTS,
+            slots=SLOTS,
             height=height,
             width=width,
             channels=channels,
@@ -88,10 +89,10 @@ class RingSender:
         self._seq += 1
         if self._source is not None:
             return self._source
-        return self._ring.begin(self._seq % _SLOTS)
+        return self._ring.begin(self._seq % SLOTS)
 
     def send(self, sent_ns: int) -> None:
-        slot = self._seq % _SLOTS
+        slot = self._seq % SLOTS
         if self._source is not None:
             np.copyto(self._ring.begin(slot), self._source)
         generation = self._ring.commit(slot, seq=self._seq, exposed_at_ns=sent_ns)

@@ -7,6 +7,7 @@ whole way: sensor edge, picture in the camera's ring, inference, line's commit, 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -139,6 +140,16 @@ class Rig:
                 self._take(ran, _WAIT_MS)
             self._awaited = 0
 
+    def mind(self) -> None:
+        """The belt's levels, and the services' watchdogs."""
+        self._machine.turn()
+        now_ns = self._clock.now_ns()
+        if now_ns >= self._mind_ns:
+            self._mind_ns = now_ns + _MIND_NS
+            self.supervisor.turn(0.0)
+            if self.supervisor.restarts:
+                raise ServiceError("a service ended while it was measured", hint="see the messages above")
+
     def _part(self) -> None:
         self._part_ns = self._machine.part()
         self._awaited += 1
@@ -169,16 +180,6 @@ class Rig:
         ran.recorded_ns.append(self._clock.now_ns())
         ran.timings.append(timings)
 
-    def mind(self) -> None:
-        """The belt's levels, and the services' watchdogs."""
-        self._machine.turn()
-        now_ns = self._clock.now_ns()
-        if now_ns >= self._mind_ns:
-            self._mind_ns = now_ns + _MIND_NS
-            self.supervisor.turn(0.0)
-            if self.supervisor.restarts:
-                raise ServiceError("a service ended while it was measured", hint="see the messages above")
-
     def _order(self, request: wire.Message) -> None:
         self.mind()
         reply = self._commands.ask(request, 5000)
@@ -200,18 +201,18 @@ class Rig:
     def _until(self, true: Callable[[], bool], complaint: str) -> None:
         until_ns = self._clock.now_ns() + round(_UP_WITHIN_S * SECOND)
         while not true():
-            self._mind_or_wait()
+            self._turn()
             if self._clock.now_ns() > until_ns:
                 raise ServiceError(f"the bench's station: {complaint}", hint="see the messages above")
 
-    def _mind_or_wait(self) -> None:
+    def _turn(self) -> None:
         self._machine.turn()
         self.supervisor.turn(0.01)
 
 
 def _toml(folder: Path, options: SessionOptions, port: int) -> str:
     return f"""# Written by edge bench.
-name = "bench-{folder.name}"
+name = "bench-{folder.name}-{os.getpid()}"
 data_dir = "data"
 run_dir = "{folder / "run"}"
 log_level = "WARNING"
@@ -230,7 +231,7 @@ kind = "virtual"
 width = {WIDTH}
 height = {HEIGHT}
 rate_fps = 100
-slots = 16
+slots = 32
 triggered = true
 
 [inference]

@@ -33,7 +33,8 @@ LIGHT_MS, HEAVY_MS = 10.0, 55.0
 TRAVEL_MS = 1000.0
 APART_NS = MS  # parts come no closer, and their pictures are taken in windows that do not overlap
 _WINDOW_MS = 0.4
-_PRODUCT, _SEED, _PICTURES = "biscuit", 7, 6
+PICTURES = 6
+_PRODUCT, _SEED = "biscuit", 7
 _PROBE_PX, _PROBE_RUNS = 224, 25
 _LARGEST_PX = 1024
 _NEVER = 1e9  # a score that no part reaches
@@ -49,7 +50,7 @@ class Trial:
     side_px: int
 
 
-def draw_frames(count: int = _PICTURES) -> list[Pixels]:
+def draw_frames(count: int = PICTURES) -> list[Pixels]:
     """Parts of the virtual line, its picture continued at both sides up to 1920 px."""
     renderer = Renderer(_PRODUCT, _SEED, (HEIGHT, HEIGHT * 4 // 3))
     width = renderer.size[1]

@@ -28,16 +28,24 @@ function reasonsOf(part) {
 export async function showPart(part, skipped) {
   shown = { part, at: seenAt(part) };
   const tile = byId("verdict");
-  tile.dataset.verdict = part.verdict;
+  const late = part.verdict === "OK" && !part.acted;
+  tile.dataset.verdict = late ? "UNSURE" : part.verdict; // only the colour: a good part that is lost is not calm
   tile.dataset.part = name(part);
   say(byId("verdict-big"), GIANT[part.verdict] ?? word("verdict", part.verdict));
-  say(byId("verdict-small"), word("beneath", part.verdict));
+  say(byId("verdict-small"), late ? t("OK came too late: rejected") : beneath(part));
   say(byId("verdict-reason"), reasonsOf(part));
   const purpose = part.purpose === "production" ? "" : word("purpose", part.purpose);
-  const late = part.verdict === "OK" && !part.acted ? t("OK came too late: rejected") : "";
-  say(byId("verdict-part"), [t("Part {number}", { number: part.part.n }), time(shown.at), purpose, late].filter(Boolean).join(" · "));
+  say(byId("verdict-part"), [t("Part {number}", { number: part.part.n }), time(shown.at), purpose].filter(Boolean).join(" · "));
   const view = decisive(part);
-  if (view?.picture) await loadLive(byId("live-picture"), part, view, skipped ? t("{n} parts before it are not shown", { n: skipped }) : "");
+  const place = byId("live-picture");
+  if (!view?.picture) return none(place, view ? t("The picture is not there (any more).") : t("No picture was taken."));
+  return loadLive(place, part, view, skipped ? t("{n} parts before it are not shown", { n: skipped }) : "");
+}
+
+/** What becomes of the part, in two words. Under BYPASS it passes although nobody looked at it. */
+function beneath(part) {
+  const bypassed = part.verdict === "NOT_INSPECTED" && part.reasons.some((reason) => reason.code === "bypass");
+  return bypassed ? t("Let through uninspected") : word("beneath", part.verdict);
 }
 
 function loadLive(place, part, view, note = "") {

@@ -29,6 +29,7 @@ export function put(place, { image, size, boxes = [], verdict = "", caption = ""
 }
 
 export function none(place, text) {
+  place.wanted = ""; // what is still loading comes too late
   place.replaceChildren(el("p", { class: "none" }, text));
 }
 

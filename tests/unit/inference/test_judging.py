@@ -330,3 +330,20 @@ def test_percentiles_by_nearest_rank() -> None:
     assert percentile([], 0.5) == 0
     assert percentile([1.0], 0.99) == 1
     assert percentile([float(k) for k in range(100)], 0.99) == 99
+
+
+def test_a_line_that_started_anew_frees_what_its_earlier_epochs_left(bench: Bench) -> None:
+    """Their cut-off may be ten minutes away, if the belt stood; nobody would say that they are recorded."""
+    bench.load()
+    bench.part(1, cutoff_ms=600_000)
+    bench.part(2, cutoff_ms=600_000, announce=False)
+    bench.until(lambda: len(bench.sent) == 1)
+    bench.judging.line_started(1)
+    assert bench.judging.depth == 1
+    bench.judging.line_started(2)
+    assert bench.judging.depth == 0
+    assert bench.judging.needed() == []
+    assert bench.lent[-1] == (1, "done")
+    bench.clock.advance_ms(1000)
+    bench.judging.step()
+    assert len(bench.sent) == 1

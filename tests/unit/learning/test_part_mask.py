@@ -60,7 +60,7 @@ def test_the_mask_is_the_part_and_a_narrow_margin() -> None:
     assert mask is not None
     y, x = np.mgrid[0:128, 0:128] - 63.5
     radius = np.hypot(x, y)
-    assert mask.keep[0, 0][radius < 50 - 2].mean() > 222  # 44 px of 112 are 50 of 128; the two holes are background
+    assert mask.keep[0, 0][radius < 50 - 2].mean() > 254  # 44 of 112 px are 50 of 128; dark holes are the part
     assert mask.keep[0, 0][radius > 50 + 8].max() < 3
     assert not mask.cells[0, 0]
     assert mask.cells[8, 8]
@@ -87,3 +87,13 @@ def test_onnx_equals_numpy_behind_a_mask() -> None:
         expected = padim.anomaly_map(fit, store.row(row))
         assert np.abs(heat[0, 0] - expected).max() < 1e-3 * expected.max()
         assert score[0] == pytest.approx(expected.max(), rel=1e-3)
+
+
+def test_a_bore_is_background() -> None:
+    y, x = np.mgrid[0:128, 0:128] - 63.5
+    radius = np.hypot(x, y)
+    picture = np.where((radius < 50) & (radius > 24), 200, 50).astype(np.uint8)
+    mask = find_mask([cv2.merge([picture] * 3)] * 3, PREPROCESS, (16, 16))
+    assert mask is not None
+    assert mask.keep[0, 0][radius < 18].max() < 3
+    assert mask.keep[0, 0][(radius > 26) & (radius < 48)].min() > 252

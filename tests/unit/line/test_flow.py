@@ -159,7 +159,7 @@ def test_without_a_recipe_nothing_passes() -> None:
     plant = Plant(recipe=False)
     part = plant.edge()
     assert reasons_of(plant, part) == [ReasonCode.NO_RECIPE]
-    assert plant.gate.of(Add) == []
+    assert plant.gate.told == [Purge()]  # nor where the gate rests on pass and has never heard of it
 
 
 def test_where_the_belts_position_is_not_known_nothing_passes_not_even_in_a_bypass() -> None:
@@ -460,3 +460,13 @@ def test_a_crossing_with_a_stamp_from_the_future_moves_no_mark_ahead_of_now() ->
     (mark,) = plant.committer.of(Alive)
     assert isinstance(mark, Alive)
     assert mark.at_ns <= now_ns
+
+
+def test_a_part_accepted_while_an_outage_is_open_moves_no_mark_into_it() -> None:
+    """Of two counting cameras one cannot see: killed now, the outage must begin where that one went blind."""
+    plant = Plant()
+    blind_ns = plant.clock.now_ns()
+    plant.outages.begin("blind", blind_ns)
+    plant.clock.advance_ms(10_000)
+    plant.edge()
+    assert plant.committer.of(Alive) == [Alive(at_ns=blind_ns)]

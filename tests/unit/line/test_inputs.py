@@ -116,3 +116,16 @@ def test_the_gate_hears_belt_and_bin_and_the_line_the_full_bin() -> None:
     assert rig.watch.bin_full
     rig.read(rig.event(Input.BIN_FULL, 0, 10_300))
     assert not rig.watch.bin_full
+
+
+def test_what_was_lost_just_before_the_silence_belongs_to_its_outage() -> None:
+    """A line that was frozen finds its queue overrun and nobody sending any more, both in one look."""
+    rig = Rig()
+    rig.hear()
+    rig.port.lost_count = 2
+    rig.port.is_alive = False
+    rig.plant.clock.advance_ms(5000)
+    rig.read(rig.event(Input.SENSOR, 1, 13_000))
+    rig.port.is_alive = True
+    rig.read(rig.event(Input.BELT, 1, 16_000, edge=False))
+    assert rig.recorded[-1] == (10_000 * MS, 16_000 * MS, INPUTS)

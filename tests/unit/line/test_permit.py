@@ -87,3 +87,11 @@ def test_good_news_that_waited_in_a_queue_is_old_news() -> None:
     health.hear(status("inference", "ready", 99 * SECOND), 60 * SECOND)  # nor does a stamp from the future last
     late_ns = 60 * SECOND + topics.STATUS.silent_after_ms * MS + 1
     assert health.state("inference", late_ns) is None
+
+
+@pytest.mark.parametrize("mode", [Mode.RUN, Mode.BYPASS])
+def test_a_camera_that_counts_the_parts_must_see_also_in_a_bypass(mode: Mode) -> None:
+    """What it does not announce is on no record, and a gate that rests on pass would let it by."""
+    known = replace(WELL, mode=mode, counting=("top",))
+    assert reasons(known, healthy(), SECOND) == ()
+    assert reasons(known, healthy(capture="failed"), SECOND) == ("camera_not_ready:top",)

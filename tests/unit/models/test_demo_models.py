@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge.apps.demo.conveyor import PX_PER_MM
 from edge.apps.demo.scene import faults
+from edge.apps.demo.scene.render import Renderer
 from edge.apps.demo.scene.spec import DEFECTS, PRODUCTS, Defect
 from edge.apps.demo.station import make_demo_station
+from edge.apps.demo.studio import Studio
+from edge.apps.demo.world import Draw
 from edge.domain import recipe as recipes
 from edge.domain.part import PartId
 from edge.domain.result import Result
@@ -20,7 +25,7 @@ from edge.inference.pipeline import RecipeRunner
 from edge.learning.backbone import FAST, load_backbone
 from edge.store.packages import open_package
 from models.tools import demo_accuracy, teach_demo
-from models.tools.demo_parts import Image, pictures, with_defect
+from models.tools.demo_parts import FRAME, Image, photograph, pictures, placed_parts, with_defect
 
 SHIPPED = teach_demo.DEFAULT_OUT
 EACH = pytest.mark.parametrize("product", PRODUCTS)
@@ -104,6 +109,22 @@ def test_parts_are_those_of_the_virtual_line() -> None:
     again = list(pictures("ring", 5, 3, 0.12))
     assert [spec.n for spec, _ in first] == [1, 2, 3]
     assert all(np.array_equal(a[1], b[1]) for a, b in zip(first, again, strict=True))
+
+
+def test_pictures_are_those_of_its_camera() -> None:
+    placed = next(placed_parts("biscuit", 5, 0.12))
+    studio = Studio(Renderer("biscuit", 5, FRAME))
+    taken = None
+    try:
+        studio.order(Draw(spec=placed.spec, belt_px=placed.at_mm * PX_PER_MM))
+        deadline = time.monotonic() + 60
+        while taken is None and time.monotonic() < deadline:
+            taken = studio.take(placed.spec.n)
+            time.sleep(0.005)
+    finally:
+        studio.close()
+    assert taken is not None
+    assert np.array_equal(taken, photograph(Renderer("biscuit", 5, FRAME), placed))
 
 
 def test_teaching_again_gives_a_package_that_judges(tmp_path: Path) -> None:
