@@ -59,8 +59,9 @@ def measure(folder: Path, plan: BusyPlan, wanted: tuple[str, ...]) -> Busy:
                 _turn(plant, plan.burn_s, clock)
                 groups["line"], taken["line"] = _line(plant)
             taken["line"] |= {"burners": count, "seconds": plan.burn_s, "parts_per_min": RATE_PER_MIN}
-        if plant.supervisor.restarts:
-            raise ServiceError("a service of the demo ended while it was measured", hint="see the messages above")
+        taken["restarts"] = plant.supervisor.restarts
+        if plant.supervisor.children["line"].restarts:
+            raise ServiceError("the line ended while it was measured", hint="see the messages above")
     return Busy(groups=groups, taken=taken)
 
 
