@@ -4,6 +4,7 @@ to measure the ring against them side by side.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +12,9 @@ import numpy as np
 import zmq
 
 from edge.bus.ring import Pixels
-from edge.errors import MissingExtra
+from edge.errors import MissingExtra, ServiceError
+
+_PATIENCE_S = 20.0
 
 
 class FrameSender(Protocol):
@@ -63,22 +66,32 @@ class CopyReceiver:
 
 
 class ImagezmqSender:
-    """imagezmq's default: REQ/REP, each frame answered."""
+    """imagezmq as its README shows it: REQ/REP over TCP, each frame answered.
+
+    path: where the receiver writes its address.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._sender: Any = _imagezmq().ImageSender(connect_to=f"ipc://{path}")
+        self._path = path
+        self._sender: Any = None
 
     def send(self, sent_ns: int, frame: Pixels) -> None:
+        if self._sender is None:  # not before there is somebody to connect to
+            self._sender = _imagezmq().ImageSender(connect_to=_written(self._path))
         self._sender.send_image(str(sent_ns), frame)
 
     def close(self) -> None:
-        self._sender.zmq_socket.close(linger=0)
-        self._sender.zmq_context.term()
+        if self._sender is not None:
+            self._sender.zmq_socket.close(linger=0)
+            self._sender.zmq_context.term()
 
 
 class ImagezmqReceiver:
     def __init__(self, path: Path) -> None:
-        self._hub: Any = _imagezmq().ImageHub(open_port=f"ipc://{path}")
+        self._hub: Any = _imagezmq().ImageHub(open_port="tcp://127.0.0.1:*")
+        unfinished = path.with_suffix(".new")
+        unfinished.write_bytes(self._hub.zmq_socket.get(zmq.LAST_ENDPOINT).rstrip(b"\0"))
+        unfinished.replace(path)
 
     def receive(self) -> tuple[int, Pixels]:
         stamp, frame = self._hub.recv_image()
@@ -88,6 +101,15 @@ class ImagezmqReceiver:
     def close(self) -> None:
         self._hub.zmq_socket.close(linger=0)
         self._hub.zmq_context.term()
+
+
+def _written(path: Path) -> str:
+    until = time.monotonic() + _PATIENCE_S
+    while not path.exists():
+        if time.monotonic() > until:
+            raise ServiceError("imagezmq's receiver did not come up", hint="run the bench again")
+        time.sleep(0.01)
+    return path.read_text(encoding="ascii")
 
 
 def require_imagezmq() -> None:
