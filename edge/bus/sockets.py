@@ -19,6 +19,7 @@ from edge.bus.topics import Channel, Pattern
 from edge.errors import ServiceError, WireError
 from edge.service import private_directory
 
+_BAD_AT_ONCE = 100  # malformed messages taken by one call: a flood of them must not keep a loop from turning
 _CLOSE_MS = 200  # what a closing socket may still take to hand over queued messages
 
 
@@ -169,15 +170,16 @@ class Receiver(Endpoint):
         self._last: dict[int, int] = {}
 
     def receive(self, timeout_ms: int = 0) -> wire.Message | None:
-        """The next good message, or None when there is none within `timeout_ms`."""
+        """The next good message, or None when there is none within `timeout_ms` (or too many bad ones before it)."""
         until = time.monotonic() + timeout_ms / 1000
-        while True:
+        for _ in range(_BAD_AT_ONCE):
             left_ms = max(0, int((until - time.monotonic()) * 1000))
             if not self.socket.poll(left_ms):
                 return None
             message = self._take()
             if message is not None:
                 return message
+        return None
 
     def drain(self, limit: int = 1000) -> Iterator[wire.Message]:
         """Up to `limit` messages that are already here."""
@@ -277,6 +279,7 @@ class Poller:
 
     def __init__(self, *endpoints: Endpoint) -> None:
         self._poller = zmq.Poller()
+        self._ready: set[object] = set()
         for endpoint in endpoints:
             self.add(endpoint)
 
@@ -289,4 +292,9 @@ class Poller:
 
     def wait(self, timeout_ms: int) -> bool:
         """True when something is ready."""
-        return bool(self._poller.poll(timeout_ms))
+        self._ready = {key for key, _ in self._poller.poll(timeout_ms)}
+        return bool(self._ready)
+
+    def has(self, endpoint: Endpoint) -> bool:
+        """Whether the last `wait` found something for it: spares the look where there was nothing."""
+        return endpoint.socket in self._ready

@@ -29,7 +29,7 @@ from edge.line.jitter import Jitter
 QUEUE = 4000
 BATCH = 2000  # entries in one transaction
 _RETRY_S = 0.5
-_IDLE_S = 1.0
+_IDLE_S = 0.25  # what is in no hurry waits no longer
 _TOP_UP_NS = 2 * SECOND  # between two looks at the reserve, when nothing waits
 _PRUNE_NS = 60 * SECOND
 _PRUNED = 1000  # records of a kind in one round: more than the fastest line records in a minute
@@ -102,14 +102,15 @@ class Committer:
         wake_fd: int,
         boot_id: str,
         keep_ns: int | None = None,
+        max_parts: int | None = None,
     ) -> None:
-        """keep_ns: how long records stay, in the line's working time; None: for ever."""
+        """keep_ns: how long records stay, in the line's working time; None: for ever. max_parts: so many at most."""
         self._open = open_ledger
         self._progress = progress
         self._clock = clock
         self._wake_fd = wake_fd
         self._boot_id = boot_id
-        self._keep_ns = keep_ns
+        self._keep_ns, self._max_parts = keep_ns, max_parts
         self._top_up_ns = self._prune_ns = 0
         self._allow: Callable[[Allow], object] = _nobody
         self._changed = threading.Condition()
@@ -117,6 +118,7 @@ class Committer:
         self._kept: list[_Job] = []  # not written yet: the disk is full
         self._done: deque[Committed] = deque()
         self._depth = 0
+        self._urgent = False
         self._start: EpochStart | None = None
         self._started = threading.Event()
         self._ending = False
@@ -151,12 +153,18 @@ class Committer:
         """Whether another trigger can be accepted."""
         return not self.full and self._depth < QUEUE
 
-    def put(self, *entries: Entry, then: Callable[[], None] | None = None) -> None:
-        """Queue entries as one piece; never waits. Ask `has_room` before a new trigger."""
+    def put(self, *entries: Entry, then: Callable[[], None] | None = None, soon: bool = True) -> None:
+        """Queue entries as one piece; never waits. Ask `has_room` before a new trigger.
+
+        soon: commit at once. Otherwise with whatever comes next, within a quarter of a second: each commit is a write
+        to the disk, and an SD card has only so many.
+        """
         with self._changed:
             self._jobs.append(_Job(entries, then))
             self._depth += len(entries)
-            self._changed.notify()
+            if soon:
+                self._urgent = True
+                self._changed.notify()
 
     def done(self) -> list[Committed]:
         done: list[Committed] = []
@@ -198,7 +206,7 @@ class Committer:
     def _work(self, ledger: Ledger) -> bool:
         """One group. False: all is done and the thread ends."""
         with self._changed:
-            if not self._jobs and not self._ending:
+            if not self._urgent and not self._ending:
                 self._changed.wait(_RETRY_S if self._kept else _IDLE_S)
             jobs = self._kept + self._take()
             self._kept = []
@@ -215,10 +223,10 @@ class Committer:
             self._top_up_ns = now_ns + _TOP_UP_NS
             with self._at_work():
                 ledger.top_up()
-        if self._keep_ns is not None and now_ns >= self._prune_ns:
+        if (self._keep_ns or self._max_parts) and now_ns >= self._prune_ns:
             self._prune_ns = now_ns + _PRUNE_NS
             with self._at_work(), contextlib.suppress(StoreFull):  # a full disk: what is old stays a little longer
-                ledger.prune(keep_ns=self._keep_ns, max_parts=None, limit=_PRUNED)
+                ledger.prune(keep_ns=self._keep_ns, max_parts=self._max_parts, limit=_PRUNED)
 
     def _take(self) -> list[_Job]:
         jobs: list[_Job] = []
@@ -227,6 +235,7 @@ class Committer:
             job = self._jobs.popleft()
             entries += len(job.entries)
             jobs.append(job)
+        self._urgent = bool(self._jobs)
         return jobs
 
     def _write(self, ledger: Ledger, jobs: list[_Job], *, ending: bool) -> None:

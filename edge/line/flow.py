@@ -104,7 +104,7 @@ class Flow:
             self._at_gate.add(trigger.part)
         mark = self._journal.mark(announced.at_ns, self._clock.now_ns())
         code = self._not_to_be_judged(announced, window)
-        self._committer.put(trigger, mark, then=self._acknowledgement(announced))
+        self._committer.put(trigger, mark, then=self._acknowledgement(announced), soon=False)  # its record follows
         part = OpenPart(trigger=trigger, gate=window or Window(start=0, centre=0, end=0), views=self._views(announced))
         exact = announced.seen.camera if announced.seen is not None else ""
         self.open.keep_apart(part, exact=exact, rejected=code is not None and code is not ReasonCode.BYPASS)
@@ -154,7 +154,7 @@ class Flow:
         if part is not None:
             self._close(part, Verdict.NOT_INSPECTED, part.missing())
         self._at_gate.discard(done.part)
-        self._committer.put(GateRecord(part=done.part, outcome=done.outcome, at_ns=done.at_ns))
+        self._committer.put(GateRecord(part=done.part, outcome=done.outcome, at_ns=done.at_ns), soon=False)
 
     def answered(self, answer: Answer) -> None:
         unsaid = self._unsaid.get(answer.part)

@@ -40,7 +40,7 @@ class Journal:
 
     def note(self, kind: str, detail: str, by: str = "line") -> None:
         """An event that changes nothing that must be remembered."""
-        self._committer.put(self._event(kind, by, detail))
+        self._committer.put(self._event(kind, by, detail), soon=False)
 
     def remember(self, change: Change, then: Callable[[], None] | None = None) -> None:
         """An event, and the memory as it is now, in one commit."""
@@ -59,7 +59,7 @@ class Journal:
         whose record is still to come."""
         if self._outages.open or now_ns - self._alive_ns < _ALIVE_NS:
             return
-        self._committer.put(self.mark(accepted_until_ns, now_ns))
+        self._committer.put(self.mark(accepted_until_ns, now_ns), soon=False)
 
     def mark(self, accepted_until_ns: int, now_ns: int) -> Alive:
         """To be committed with a trigger: costs no write of its own.

@@ -14,18 +14,18 @@ from contextlib import ExitStack
 from edge.bus import topics, wire
 from edge.bus.iopage import Output
 from edge.bus.sockets import Bus, Poller
-from edge.clock import MS, SECOND, Clock, SystemClock, boot_id
+from edge.clock import MS, SECOND, Clock, SystemClock
 from edge.domain.part import Mode
 from edge.domain.verdict import ReasonCode
 from edge.errors import EdgeError, ServiceError
-from edge.line import permit, realtime, reporting
+from edge.line import opening, permit, realtime, reporting
 from edge.line.alarms import Alarms
 from edge.line.belt import make_belt
-from edge.line.committer import Committer, EpochStart
+from edge.line.committer import EpochStart
 from edge.line.crossings import CrossingWatch
 from edge.line.flow import Flow
-from edge.line.gate import Done, GatePlan, GateSettings, Trouble
-from edge.line.gate_thread import Answer, Gap, GateThread, Progress, Report, SetOutput
+from edge.line.gate import Done, Trouble
+from edge.line.gate_thread import Answer, Gap, Progress, Report, SetOutput
 from edge.line.incidents import Incidents
 from edge.line.inputs import START, InputWatch
 from edge.line.journal import Journal
@@ -38,16 +38,15 @@ from edge.line.recipes import Recipes
 from edge.line.simulated import SimulatedPort
 from edge.line.triggers import Triggers
 from edge.service import FileLock, Notifier, Stop, private_directory
-from edge.settings.station import Line, Station
-from edge.store.atomic import explain_os
-from edge.store.ledger import LedgerWriter
+from edge.settings.station import Station
 
 _POLL_MS = 20
 _STATUS_NS = SECOND // 2
 _STATE_NS = SECOND
+_LOOK_NS = 10 * MS  # between two looks at whether permit and state have changed
 _COUNTS_NS = 100 * MS  # when nothing but counts has changed
 _GIL_SWITCH_S = 0.0005  # the gate's thread must not wait 5 ms for this one
-_DAY_NS = 24 * 3600 * SECOND
+_LEAVE_S = 0.15  # a part is under the gate for no longer; shorter than the chain may stand still
 _ASKED_AT_ONCE = 16  # one who asks without end must not keep the parts waiting
 _UNREADABLE = "recipe_unreadable"
 
@@ -77,7 +76,7 @@ class LineService:
     def __init__(self, station: Station, clock: Clock) -> None:
         self._station, self._clock = station, clock
         self._started_ns = clock.now_ns()
-        self._status_ns = self._state_ns = 0
+        self._status_ns = self._state_ns = self._look_ns = 0
         self._said: wire.LineState | None = None
         self._permit = self._lamp = False
         self._undo = ExitStack()
@@ -99,12 +98,15 @@ class LineService:
         self._clear_wake()
         self._progress.main_ns = self._clock.now_ns()
         self._take_inputs()
-        self._take_reports()
-        self._take_statuses()
+        if self._poller.has(self._reports):
+            self._take_reports()
+        if self._poller.has(self._statuses):
+            self._take_statuses()
         self._crossings.turn(self._clock.now_ns())
         self._flow.turn()
         self._take_done()
-        self._take_orders()
+        if self._poller.has(self._asked):
+            self._take_orders()
         self._journal.alive(self._inputs.accepted_until_ns, self._clock.now_ns())
         self._orders.apply(self._modes.tick(self._clock.now_ns(), has_recipe=self._recipes.active is not None))
         self._report()
@@ -118,14 +120,15 @@ class LineService:
         bus = self._undo.enter_context(Bus(station.run_dir))
         self._open_sockets(bus, station)
         self._progress = Progress(main_ns=clock.now_ns())
-        self._committer = self._open_committer(station, clock)
+        self._committer = opening.committer(station, self._progress, clock, self._wake_fd)
         self._undo.callback(self._committer.close)
         started = self._committer.start()
         self._epoch = started.epoch
         self._port: Port = SimulatedPort(bus, station.run_dir, clock)
         self._undo.callback(self._port.close)
         self._port.register(self._poller)
-        self._gate = self._make_gate(station.line, clock)
+        self._belt = make_belt(station.line, clock.now_ns())
+        self._gate = opening.gate(station.line, self._port, self._progress, clock, self._wake_fd)
         self._committer.connect(self._gate.tell)
         self._make_parts(station, clock, started)
         self._undo.callback(self._end)
@@ -141,43 +144,6 @@ class LineService:
         self._statuses = bus.subscriber(topics.STATUS, *services)
         self._poller = Poller(self._reports, self._asked, self._statuses)
         self._poller.add_fd(self._wake_fd)
-
-    def _open_committer(self, station: Station, clock: Clock) -> Committer:
-        line = station.line
-
-        def open_ledger() -> LedgerWriter:
-            try:
-                station.data_dir.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise explain_os(error, station.data_dir) from error
-            return LedgerWriter.open(
-                station.data_dir / "ledger.db",
-                station=station.name,
-                reserve_bytes=line.ledger_reserve_mb << 20,
-                clock=clock,
-            )
-
-        return Committer(
-            open_ledger=open_ledger,
-            progress=self._progress,
-            clock=clock,
-            wake_fd=self._wake_fd,
-            boot_id=boot_id(),
-            keep_ns=line.keep_days * _DAY_NS,
-        )
-
-    def _make_gate(self, line: Line, clock: Clock) -> GateThread:
-        self._belt = make_belt(line, clock.now_ns())
-        settings = GateSettings.of(line)
-        return GateThread(
-            plan=GatePlan(settings, make_belt(line, clock.now_ns())),
-            port=self._port,
-            settings=settings,
-            heartbeat_ns=round(line.heartbeat_ms * MS),
-            progress=self._progress,
-            clock=clock,
-            wake_fd=self._wake_fd,
-        )
 
     def _make_parts(self, station: Station, clock: Clock, started: EpochStart) -> None:
         self._alarms, self._tally, self._health = Alarms(), reporting.Tally(), Health()
@@ -224,7 +190,9 @@ class LineService:
             self._journal.note(_UNREADABLE, f"{self._recipes.damaged}; none is active"[:500])
 
     def _end(self) -> None:
-        """The gate's last reports come after it has come to rest."""
+        """What is under the open gate leaves it whole; the gate's last reports come after it has come to rest."""
+        self._flow.halt()
+        self._clock.sleep(_LEAVE_S)
         self._gate.close()
         self._flow.close_all(ReasonCode.LINE_RESTART)
         self._take_gate_reports()
@@ -319,6 +287,9 @@ class LineService:
 
     def _report(self) -> None:
         now_ns = self._clock.now_ns()
+        if now_ns < self._look_ns and not self._poller.has(self._asked):
+            return
+        self._look_ns = now_ns + _LOOK_NS
         state = self._state()
         self._drive(state)
         pause_ns = _STATE_NS if state == self._said else _COUNTS_NS

@@ -125,6 +125,7 @@ class Line(Strict):
     body_ms: Annotated[float, Field(ge=0, le=60_000)] | None = None
     time_gap_ms: Annotated[float, Field(ge=5, le=5000)] = 50.0
     ledger_reserve_mb: Annotated[int, Field(ge=1, le=4096)] = 32
+    ledger_budget_mb: Annotated[int, Field(ge=10, le=10_000_000)] = 8000
     keep_days: Annotated[int, Field(ge=1, le=36_500)] = 730
 
     @model_validator(mode="after")

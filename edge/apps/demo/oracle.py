@@ -181,7 +181,7 @@ def _check_gate(case: Case) -> Iterable[Finding]:
         yield _finding(Wrong.GATE, n, f"{name} passed before it was decided")
     if said is None:
         return  # a kill may have lost it; either way is then safe for a part with an OK
-    if said is GateOutcome.COLLATERAL and case.verdict is not Verdict.OK:
+    if said is GateOutcome.COLLATERAL and not may_pass(stored):
         yield _finding(Wrong.GATE, n, f"{name} is {case.verdict} and said to be collateral")
     if gate.outcome != ("passed" if said is GateOutcome.PASSED else "rejected"):
         yield _finding(Wrong.GATE, n, f"{name}: the record says {said}, in truth it was {gate.outcome}")

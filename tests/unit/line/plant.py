@@ -77,7 +77,7 @@ class FakeCommitter:
     def has_room(self) -> bool:
         return self.room
 
-    def put(self, *entries: Entry, then: Callable[[], None] | None = None) -> None:
+    def put(self, *entries: Entry, then: Callable[[], None] | None = None, soon: bool = True) -> None:
         self.entries += entries
         self.jobs.append((entries, then))
 
