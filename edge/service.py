@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -19,6 +20,7 @@ from types import FrameType
 from edge.errors import EXIT_ERROR, EXIT_OK, AlreadyRunning, EdgeError, ServiceError
 
 _log = logging.getLogger(__name__)
+_ALIVE_NS = 100_000_000
 
 
 class Stop:
@@ -57,6 +59,7 @@ class Notifier:
 
     def __init__(self, address: str | None) -> None:
         self._address = address
+        self._alive_ns = 0
         self._socket: socket.socket | None = None
         if address:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -79,7 +82,11 @@ class Notifier:
         self.send(f"READY=1\nSTATUS={status}")
 
     def alive(self) -> None:
-        self.send("WATCHDOG=1")
+        """Call it in each turn of the loop; ten times a second one of them is sent."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._alive_ns >= _ALIVE_NS:
+            self._alive_ns = now_ns
+            self.send("WATCHDOG=1")
 
     def status(self, text: str) -> None:
         self.send(f"STATUS={text}")

@@ -15,6 +15,7 @@ import contextlib
 import fcntl
 import mmap
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -204,8 +205,13 @@ class RingReader:
             and self._mapping.load(slot, _SEQ) != 0
         )
 
-    def copy(self, slot: int, generation: int, out: Pixels | None = None) -> Pixels | None:
-        """A copy of that frame, in `out` if given; None when it was overwritten (`out` is then rubbish)."""
+    def copy(
+        self, slot: int, generation: int, out: Pixels | None = None, by: Callable[[Pixels, Pixels], object] = np.copyto
+    ) -> Pixels | None:
+        """A copy of that frame, in `out` if given; None when it was overwritten (`out` is then rubbish).
+
+        by: what copies (target, source).
+        """
         if not self.current(slot, generation):
             return None
         target = np.empty(self.spec.shape, np.uint8) if out is None else out
@@ -214,7 +220,7 @@ class RingReader:
                 f"a frame of {self.spec.shape} uint8 does not go into {target.shape} {target.dtype}",
                 hint="make the buffer from the ring's spec",
             )
-        np.copyto(target, self._mapping.frame(slot))
+        by(target, self._mapping.frame(slot))
         return target if self.current(slot, generation) else None
 
     def meta(self, slot: int) -> SlotMeta:

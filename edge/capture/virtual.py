@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edge import log
 from edge.bus import topics, wire
+from edge.bus.bands import BandCopier
 from edge.bus.ring import RingReader, ring_path
 from edge.bus.sockets import Bus, Receiver
 from edge.capture.camera import Counts, Facts, Into, Shot
@@ -34,6 +35,7 @@ class VirtualCamera:
             width=settings.width, height=settings.height, channels=settings.channels, proves_freshness=True
         )
         self.counts = Counts()
+        self._copier = BandCopier(self._facts.shape)
         self._frames: Receiver | None = None
         self._ring: RingReader | None = None
         self._looked_ns = 0
@@ -45,6 +47,7 @@ class VirtualCamera:
 
     def open(self) -> None:
         self.close()
+        self._copier = BandCopier(self._facts.shape)
         if self._lost and not self._rings():
             raise SourceError("the virtual line is not running", hint="start it again: edge demo")
         self._lost = False
@@ -67,7 +70,7 @@ class VirtualCamera:
             self.counts.overrun += 1
             self._refuse(f"frame {frame.seq} of the virtual line was overwritten before it could be copied")
             return None
-        if ring.copy(frame.slot, frame.generation, out=into()) is None:
+        if ring.copy(frame.slot, frame.generation, out=into(), by=self._copier) is None:
             self.counts.overrun += 1
             self._refuse(f"frame {frame.seq} of the virtual line was overwritten while it was copied")
             return None
@@ -77,6 +80,7 @@ class VirtualCamera:
         if self._frames is not None:
             self._frames.close()
             self._frames = None
+        self._copier.close()
         self._drop_ring()
 
     def _attach(self, epoch: int) -> RingReader | None:

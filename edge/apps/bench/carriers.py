@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from edge.bus import rivals, topics, wire
+from edge.bus.bands import BandCopier
 from edge.bus.ring import Pixels, RingReader, RingSpec, RingWriter
 from edge.bus.sockets import Bus
 from edge.domain.frame import FrameRef
@@ -83,6 +84,7 @@ class RingSender:
         self._bus = Bus(place.folder)
         self._frames = self._bus.publisher(topics.FRAMES)
         self._source = picture(place.shape) if copies else None
+        self._copier = BandCopier(place.shape)
         self._seq = 0
 
     def next_frame(self) -> Pixels:
@@ -94,7 +96,7 @@ class RingSender:
     def send(self, sent_ns: int) -> None:
         slot = self._seq % SLOTS
         if self._source is not None:
-            np.copyto(self._ring.begin(slot), self._source)
+            self._copier(self._ring.begin(slot), self._source)
         generation = self._ring.commit(slot, seq=self._seq, exposed_at_ns=sent_ns)
         spec = self._ring.spec
         frame = FrameRef(
@@ -111,6 +113,7 @@ class RingSender:
     def close(self) -> None:
         self._bus.close()
         self._ring.close()
+        self._copier.close()
 
 
 class CopySender:
