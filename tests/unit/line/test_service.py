@@ -20,9 +20,8 @@ from edge.domain.recipe import NgRule, RuleAction
 from edge.domain.verdict import GateOutcome, ReasonCode, Verdict
 from edge.errors import AlreadyRunning
 from edge.line.crossings import BLIND
-from edge.line.service import LineService, main
+from edge.line.service import LineService
 from edge.line.simulated import PAGE_NAME
-from edge.service import Notifier, Stop
 from edge.settings.station import BarrierTable, Camera, Line, Station
 from edge.store.ledger_reader import LedgerReader
 from tests.unit.line.plant import RECIPE, ready, result
@@ -282,11 +281,6 @@ def test_a_restart_remembers_recipe_mode_and_lot_and_closes_what_was_open(rig: R
 
 
 def test_a_second_line_is_refused(rig: Rig) -> None:
-    rig.stop()
-    stop = Stop()
-    stop.request()
-    main(rig.station, stop, Notifier(None))  # the lock is free again when it ends
-    rig.start()
     with pytest.raises(AlreadyRunning, match=r"ledger|line"):
         LineService(rig.station, rig.clock)
 
@@ -374,18 +368,11 @@ def test_who_asks_without_end_does_not_keep_the_parts_waiting(rig: Rig) -> None:
     asked, socket = 48, rig.commands.socket
     for count in range(1, asked + 1):
         socket.send(wire.encode(wire.AskState(), writer=1, count=count))
-    replies = 0
-
-    def take() -> int:
-        found = 0
-        while socket.poll(0):
-            socket.recv_multipart()
-            found += 1
-        return found
-
-    while replies < asked:
+    assert rig.service is not None
+    server = rig.service._asked
+    until_ns = rig.clock.now_ns() + round(WITHIN_S * SECOND)
+    while server.sent < asked and rig.clock.now_ns() < until_ns:
+        before = server.sent
         rig.turn()
-        in_this_round = take()
-        assert in_this_round <= 2 * 16  # those of the round before may come late
-        replies += in_this_round
-    assert replies == asked
+        assert server.sent - before <= 16
+    assert server.sent == asked
