@@ -87,9 +87,7 @@ def _nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
     before = leftovers.take()
     yield
     _fail_on(leftovers.wait_gone(before), before)
-    if (
-        os.sched_getscheduler(0) != os.SCHED_OTHER
-    ):  # what it starts would starve all others
+    if os.sched_getscheduler(0) != os.SCHED_OTHER:  # what it starts would starve all others
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         pytest.fail("this test left the test process with real-time scheduling", pytrace=False)
     if request.node.get_closest_marker("system") or request.node.get_closest_marker("browser"):
