@@ -102,8 +102,9 @@ class Line(Strict):
     port: which I/O drives it. trigger: what announces a part (`sensor` edge, light `barrier`, `software`).
     travel_unit: gate travel of recipes is belt running time or encoder ticks. max_travel_ms: longest time from
     trigger to gate at running belt, used for purging. min_gap_ms: edges closer than this are rejected.
+    lead_ms: actuator lead; the cut-off is gate time minus lead. safe_ms: T_safe of the external relay.
     ledger_budget_mb: the oldest parts go when their records take more; keep_days: or when they are older, counted in
-    the line's working time. lead_ms: actuator lead; the cut-off is gate time minus lead. safe_ms: T_safe of the external relay.
+    the line's working time.
     min_pitch_ms, body_ms: the shortest time between the middles of two parts, and how long before and after its
     middle the gate feels a part. Without them nobody has checked that a killed `line` lets no second part through
     and that the rings are long enough (docs/decisions/0005).
