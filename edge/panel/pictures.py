@@ -11,7 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.bus.ring import Pixels, RingReader
+from edge.bus.attached import AttachedRings
+from edge.bus.ring import Pixels
 from edge.domain.frame import FrameRef
 from edge.errors import RingError, StoreError
 from edge.recorder.imagefile import encode_jpeg
@@ -32,18 +33,16 @@ class SmallPicture:
 
 
 class Pictures:
-    """The newest ring of each camera, attached when first needed."""
+    """Of every camera, by what results name."""
 
     def __init__(self, shm_dir: Path, station: str) -> None:
         cv2.setNumThreads(1)
-        self._shm_dir = shm_dir
-        self._station = station
-        self._rings: dict[str, RingReader] = {}
+        self._rings = AttachedRings(shm_dir, station)
 
     def small(self, frame: FrameRef) -> SmallPicture | None:
         """None when the frame is no longer there: its slot was reused, or its ring is gone."""
         try:
-            ring = self._ring(frame)
+            ring = self._rings.of(frame)
             pixels = ring.view(frame.slot)
             small = _shrunk(pixels)
             if not ring.current(frame.slot, frame.generation):
@@ -56,20 +55,8 @@ class Pictures:
             jpeg=jpeg, width=small.shape[1], height=small.shape[0], frame_width=width, frame_height=height
         )
 
-    def _ring(self, frame: FrameRef) -> RingReader:
-        known = self._rings.get(frame.camera)
-        if known is not None and known.spec.epoch == frame.epoch:
-            return known
-        ring = RingReader.attach(self._shm_dir, self._station, frame.camera, frame.epoch)
-        if known is not None:
-            known.close()
-        self._rings[frame.camera] = ring
-        return ring
-
     def close(self) -> None:
-        for ring in self._rings.values():
-            ring.close()
-        self._rings.clear()
+        self._rings.close()
 
 
 def _shrunk(pixels: Pixels) -> Pixels:
