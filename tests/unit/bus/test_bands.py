@@ -1,4 +1,4 @@
-"""Large frames are copied in two bands, and end up the same."""
+"""Large frames are copied in bands by two threads, and end up the same."""
 
 from __future__ import annotations
 
