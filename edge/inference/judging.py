@@ -1,7 +1,7 @@
 """The way of each part through inference: expected, matched to its frame, prepared, run, judged, acknowledged.
 
 All of it happens in the main loop but for two pieces of work in their own lanes: preparing, and the bare model run.
-While a model runs the next parts are prepared, so that the model's thread always has its next input at hand.
+While models run the next parts are prepared, so that a model's thread always has its next input at hand.
 Parts whose cut-off is nearest go first.
 """
 
@@ -33,7 +33,7 @@ from edge.inference.rings import Rings
 _REPEAT_NS = 50_000_000
 _KEEP_NS = 2_000_000_000  # a result, after its cut-off: a belt that stood still moves the cut-off
 _MAX_OPEN = 1024
-_MAX_AHEAD = 4  # parts between the start of preparing and the end of the model run
+_MAX_AHEAD = 2  # parts being prepared or waiting for the model lane
 _CLOSED_KEPT = 1024
 
 Key = tuple[PartId, str]
@@ -75,7 +75,8 @@ class Promised:
 
 
 class Judging:
-    """Queue: 1,024 open views; beyond, the oldest is dropped and counted as late. Prepared parts: at most 4.
+    """Queue: 1,024 open views; beyond, the oldest is dropped and counted as late. Prepared parts: at most 2,
+    and as many as the model lane takes.
 
     send: gives a result to `line`, False when it could not be queued. lend: (frame, state) to capture.
     """
@@ -188,7 +189,7 @@ class Judging:
         waiting.sort(key=lambda job: job.expect.cutoff_ns)
         for job in waiting:
             ahead = self._prepare_lane.depth + len(self._prepared) + self._model_lane.depth
-            if not self._prepare_lane.room or ahead >= _MAX_AHEAD:
+            if not self._prepare_lane.room or ahead >= _MAX_AHEAD + self._model_lane.size:
                 return
             job.stage = Stage.BUSY
             job.started_ns = now_ns

@@ -1,4 +1,4 @@
-"""Worker threads, one each, that take at most a few jobs and wake the main loop when one is done."""
+"""Worker threads that take at most a few jobs and wake the main loop when one is done."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class _Job:
 
 
 class Lane:
-    """One thread. Queue: `size` jobs, the running one included; nothing is dropped, `room` says whether to wait.
+    """One or more threads. Queue: `size` jobs, the running ones included; none is dropped, `room` says whether to wait.
 
     An exception in a job that is no EdgeError is a defect of ours: `finished` raises it in the main loop, and the
-    process ends. nice: of this thread alone, beside the process's; a kernel that refuses leaves it as it is.
+    process ends. nice: of these threads alone, beside the process's; a kernel that refuses leaves it as it is.
     """
 
-    def __init__(self, name: str, size: int, wake: Wake, clock: Clock, *, nice: int = 0) -> None:
+    def __init__(self, name: str, size: int, wake: Wake, clock: Clock, *, threads: int = 1, nice: int = 0) -> None:
         self.name, self.size = name, size
         self._wake, self._clock = wake, clock
-        self._executor = ThreadPoolExecutor(1, name, initializer=_be_nice, initargs=(nice,))
+        self._executor = ThreadPoolExecutor(threads, name, initializer=_be_nice, initargs=(nice,))
         self._jobs: deque[_Job] = deque()
-        self._begun_ns = 0  # of the running job; 0: none
+        self._begun_ns: dict[int, int] = {}  # thread -> when its running job began
 
     @property
     def depth(self) -> int:
@@ -62,9 +62,9 @@ class Lane:
         return len(self._jobs) < self.size
 
     def busy_ns(self) -> int:
-        """How long the running job has been running; 0 when none is."""
-        begun = self._begun_ns
-        return self._clock.now_ns() - begun if begun else 0
+        """How long the oldest running job has been running; 0 when none is."""
+        now_ns = self._clock.now_ns()
+        return now_ns - min(self._begun_ns.copy().values(), default=now_ns)  # a copy: the threads change it meanwhile
 
     def submit(self, token: Any, work: Callable[[], Any]) -> None:
         """`token` comes back with the result. Only when there is room."""
@@ -73,23 +73,23 @@ class Lane:
         future.add_done_callback(lambda _: self._wake.set())
 
     def finished(self) -> list[tuple[Any, Any]]:
-        """(token, result) of the jobs that are done, in order."""
-        done = []
-        while self._jobs and self._jobs[0].future.done():
-            job = self._jobs.popleft()
-            done.append((job.token, job.future.result()))
-        return done
+        """(token, result) of the jobs that are done, in the order in which they came."""
+        done = [job for job in self._jobs if job.future.done()]
+        for job in done:
+            self._jobs.remove(job)
+        return [(job.token, job.future.result()) for job in done]
 
     def close(self) -> None:
-        """Waits for the running job; those waiting are not begun."""
+        """Waits for the running jobs; those waiting are not begun."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _timed(self, work: Callable[[], Any]) -> Any:
-        self._begun_ns = self._clock.now_ns()
+        thread = threading.get_ident()
+        self._begun_ns[thread] = self._clock.now_ns()
         try:
             return work()
         finally:
-            self._begun_ns = 0
+            del self._begun_ns[thread]
 
 
 def _be_nice(nice: int) -> None:

@@ -76,7 +76,7 @@ class Prepared:
 
 
 class RecipeRunner:
-    """`prepare` from one thread, `infer` from one (another) thread; the rest keeps no state.
+    """`prepare` from one thread, `infer` from any number of others; the rest keeps no state.
 
     checks: in the recipe's order. rectify: the camera's calibration.
     """

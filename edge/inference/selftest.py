@@ -22,6 +22,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def default_workers(cores: int) -> int:
+    """How many parts' models run at once: on two cores two, on four two, on eight four (decision 0014)."""
+    return max(min(2, cores), cores // 2)
+
+
 def candidates(wanted: SessionOptions, cores: int) -> list[SessionOptions]:
     """One thread first. Two only where a core is left for capture, line and recorder."""
     one = replace(wanted, threads=1, spinning=False)

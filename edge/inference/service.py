@@ -1,7 +1,7 @@
 """`edge inference`: frames and expectations in, judgements out. Writes nothing to the disk.
 
-Threads: this one (sockets, matching, deciding, the watchdog), one that prepares, one that runs models, one that
-loads recipes. Those that do long work release the GIL in it.
+Threads: this one (sockets, matching, deciding, the watchdog), one that prepares, one or more that run models, one
+that loads recipes. Those that do long work release the GIL in it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from edge.inference.lanes import Lane, Wake
 from edge.inference.loading import LoadedRecipe, ModelShelf, load_recipe
 from edge.inference.matching import FrameBook, Pace
 from edge.inference.rings import Rings
+from edge.inference.selftest import default_workers, usable_cores
 from edge.service import FileLock, Notifier, Stop, private_directory
 from edge.settings.station import Station
 from edge.store.packages import find_package
@@ -38,7 +39,7 @@ _POLL_MS = 20
 _STATUS_NS = 500_000_000
 _HUNG_NS = 5_000_000_000  # no model of ours takes that long: the watchdog shall end us
 _GIL_SWITCH_S = 0.0005  # a model's thread that comes back must not wait 5 ms for this one
-_LANE = 2
+_LANE = 2  # jobs for each thread of a lane: one runs, one waits
 _MODEL_NICE = -5  # of what is not the line, a verdict in the making comes first: everything else waits for it
 
 
@@ -136,7 +137,8 @@ class InferenceService:
         self._rings = Rings(station.shm_dir, station.name)
         self._undo.callback(self._rings.close)
         self._prepare, self._loader = self._lane("prepare", _LANE), self._lane("loader", 1)
-        self._model = self._lane("model", _LANE, nice=_MODEL_NICE)
+        workers = station.inference.workers or default_workers(usable_cores())
+        self._model = self._lane("model", _LANE, workers, nice=_MODEL_NICE)
         self._figures = Figures()
         self._desk = RecipeDesk(self._loader, load)
         self._books = {
@@ -162,8 +164,8 @@ class InferenceService:
             lend=self._lend,
         )
 
-    def _lane(self, name: str, size: int, nice: int = 0) -> Lane:
-        lane = Lane(name, size, self._wake, self._clock, nice=nice)
+    def _lane(self, name: str, each: int, threads: int = 1, nice: int = 0) -> Lane:
+        lane = Lane(name, each * threads, self._wake, self._clock, threads=threads, nice=nice)
         self._undo.callback(lane.close)
         return lane
 

@@ -56,7 +56,7 @@ class SessionOptions:
 
 
 class Model:
-    """A loaded model. `run` may be called from one thread at a time; it releases the GIL.
+    """A loaded model. `run` may be called from several threads at once; it releases the GIL.
 
     digest: SHA-256 of model.onnx, 64 hex. map_shape: (h, w) of an anomaly map, (0, 0) otherwise.
     """

@@ -57,7 +57,7 @@ def main(station: Station, stop: Stop, notifier: Notifier) -> None:
     lock = FileLock(station.run_dir / "line.lock")
     lock.acquire("edge line")
     sys.setswitchinterval(_GIL_SWITCH_S)
-    realtime.ask(realtime.PROCESS)
+    realtime.settle()
     try:
         with LineService(station, SystemClock()) as service:
             gc.freeze()  # what is here stays: the collector need not look at it while the gate waits

@@ -170,11 +170,15 @@ class Line(Strict):
 
 
 class Inference(Strict):
-    """`[inference]`. threads and spinning 0/None: the start-up self-test decides."""
+    """`[inference]`. threads and spinning 0/None: the start-up self-test decides.
+
+    workers: how many parts' models run at once, each with its own threads. 0: by the number of cores.
+    """
 
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     threads: Annotated[int, Field(ge=0, le=64)] = 0
     spinning: bool | None = None
+    workers: Annotated[int, Field(ge=0, le=16)] = 0
     model_dir: Path | None = None  # where packages lie; default: data_dir/models
 
 

@@ -1,7 +1,8 @@
 """The whole chain against bare onnxruntime: how much of its throughput is left, and how much later a verdict is.
 
 `pipeline`: at saturation, parts a second of the chain over runs a second of the bare session, in turns on the same
-machine; and over the usual design. `latency`: exposure to verdict at 300 parts a minute over the bare run at that pace.
+machine, with one thread for models in both; and over the usual design, each with as many as it takes by itself.
+`latency`: exposure to verdict at 300 parts a minute over the bare run at that pace.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from edge.bus.ring import Pixels
 from edge.clock import SECOND, SystemClock
 from edge.domain.result import Timings
 from edge.inference.figures import percentile
+from edge.inference.selftest import default_workers, usable_cores
 from edge.inference.session import SessionOptions
 
 _PERIOD_NS = SECOND // 5  # 300 parts a minute
@@ -56,32 +58,30 @@ class Found:
 
 
 def measure(subject: Subject, plan: ChainPlan, wanted: Sequence[str]) -> dict[str, Found]:
-    """wanted: of `pipeline` and `latency`; one station serves both."""
+    """wanted: of `pipeline` and `latency`."""
     groups = {"pipeline": pipeline, "latency": latency}
-    clock = SystemClock()
-    file = make_station(subject.folder / "chain", list(subject.trials.values()), subject.options, clock, _PORT)
-    rig = Rig(file, subject.frames, clock)
-    try:
-        return {name: take(subject, plan, rig) for name, take in groups.items() if name in wanted}
-    finally:
-        rig.close()
+    return {name: take(subject, plan) for name, take in groups.items() if name in wanted}
 
 
-def pipeline(subject: Subject, plan: ChainPlan, rig: Rig) -> Found:
+def pipeline(subject: Subject, plan: ChainPlan) -> Found:
     figures: dict[str, float] = {}
     taken: dict[str, Any] = {"in_flight": IN_FLIGHT}
-    for name in ("light", "heavy"):
-        rows = _throughput(subject, plan, rig, name)
-        figures[f"{name}_ratio"] = _median(row["chain_per_s"] / row["bare_per_s"] for row in rows)
-        if name == "light":
-            figures["over_usual"] = _median(row["chain_per_s"] / row["usual_per_s"] for row in rows)
-        taken[name] = {"side_px": subject.trials[name].side_px, "rounds": rows}
+    with _rig(subject, "one", workers=1) as rig:
+        for name in ("light", "heavy"):
+            rows = _over_bare(subject, plan, rig, name)
+            figures[f"{name}_ratio"] = _median(row["chain_per_s"] / row["bare_per_s"] for row in rows)
+            taken[name] = {"side_px": subject.trials[name].side_px, "rounds": rows}
+    with _rig(subject, "own") as rig:
+        rows = _over_usual(subject, plan, rig)
+    figures["over_usual"] = _median(row["chain_per_s"] / row["usual_per_s"] for row in rows)
+    taken["usual"] = {"workers": default_workers(usable_cores()), "rounds": rows}
     return Found(figures=figures, taken=taken)
 
 
-def latency(subject: Subject, plan: ChainPlan, rig: Rig) -> Found:
+def latency(subject: Subject, plan: ChainPlan) -> Found:
     """With the light model, where what is not the model weighs most."""
     with contextlib.ExitStack() as stack:
+        rig = stack.enter_context(_rig(subject, "paced"))
         bare = _bare(subject, "light", rig, stack)
         rig.run("light")
         rig.paced(_WARM_UP, _PERIOD_NS)
@@ -116,26 +116,44 @@ def _shares_ms(timings: list[Timings]) -> dict[str, float]:
     return {name: round(statistics.median(values) / 1e3, 3) for name, values in shares_us.items()}
 
 
-def _throughput(subject: Subject, plan: ChainPlan, rig: Rig, name: str) -> list[dict[str, Any]]:
+@contextlib.contextmanager
+def _rig(subject: Subject, name: str, workers: int = 0) -> Iterator[Rig]:
+    clock = SystemClock()
+    trials = list(subject.trials.values())
+    file = make_station(subject.folder / name, trials, subject.options, clock, _PORT, workers)
+    rig = Rig(file, subject.frames, clock)
+    try:
+        yield rig
+    finally:
+        rig.close()
+
+
+def _over_bare(subject: Subject, plan: ChainPlan, rig: Rig, name: str) -> list[dict[str, Any]]:
     """Bare before and after the chain, so that a machine that gets slower or faster meanwhile favours neither."""
     rows = []
     with contextlib.ExitStack() as stack:
         bare = _bare(subject, name, rig, stack)
-        usual = None
-        if name == "light":
-            package = subject.trials[name].package.folder
-            usual = Usual(package, subject.frames, subject.folder / "usual", rig.mind)
-            stack.callback(usual.close)
         rig.run(name)
         for _ in range(plan.rounds):
             before_ns = bare.burst(plan.burst_s / 2)
             ran = rig.saturate(plan.burst_s)
             runs_ns = before_ns + bare.burst(plan.burst_s / 2)
-            row: dict[str, Any] = {"bare_per_s": len(runs_ns) * SECOND / sum(runs_ns), "chain_per_s": ran.per_s}
-            if usual is not None:
-                row["usual_per_s"] = usual.burst(plan.burst_s)
-            rows.append({key: round(value, 2) for key, value in row.items()} | {"unjudged": dict(ran.unjudged)})
+            bare_per_s = len(runs_ns) * SECOND / sum(runs_ns)
+            rows.append(_row(ran, bare_per_s=bare_per_s))
     return rows
+
+
+def _over_usual(subject: Subject, plan: ChainPlan, rig: Rig) -> list[dict[str, Any]]:
+    """The light model, with as many workers and threads as each takes by itself."""
+    package = subject.trials["light"].package.folder
+    with contextlib.closing(Usual(package, subject.frames, subject.folder / "usual", rig.mind)) as usual:
+        rig.run("light")
+        return [_row(rig.saturate(plan.burst_s), usual_per_s=usual.burst(plan.burst_s)) for _ in range(plan.rounds)]
+
+
+def _row(ran: Ran, **others_per_s: float) -> dict[str, Any]:
+    rates = {"chain_per_s": ran.per_s, **others_per_s}
+    return {key: round(value, 2) for key, value in rates.items()} | {"unjudged": dict(ran.unjudged)}
 
 
 def _bare(subject: Subject, name: str, rig: Rig, stack: contextlib.ExitStack) -> Bare:

@@ -58,10 +58,12 @@ class Ran:
         return (len(self.recorded_ns) - 1) * SECOND / (self.recorded_ns[-1] - self.recorded_ns[0])
 
 
-def make_station(folder: Path, trials: Sequence[Trial], options: SessionOptions, clock: Clock, port: int) -> Path:
-    """The station file, with models and recipes in place."""
+def make_station(
+    folder: Path, trials: Sequence[Trial], options: SessionOptions, clock: Clock, port: int, workers: int = 0
+) -> Path:
+    """The station file, with models and recipes in place. workers: 0 is the default of the device."""
     file = private_directory(folder) / "station.toml"
-    file.write_text(_toml(folder, options, port), encoding="utf-8")
+    file.write_text(_toml(folder, options, port, workers), encoding="utf-8")
     station = stations.load(file)
     private_directory(station.data_dir)
     store = StationStore(station.data_dir / "station.db", clock=clock)
@@ -214,7 +216,7 @@ class Rig:
         self.supervisor.turn(0.01)
 
 
-def _toml(folder: Path, options: SessionOptions, port: int) -> str:
+def _toml(folder: Path, options: SessionOptions, port: int, workers: int) -> str:
     return f"""# Written by edge bench.
 name = "bench-{folder.name}-{os.getpid()}"
 data_dir = "data"
@@ -241,6 +243,7 @@ triggered = true
 [inference]
 threads = {options.threads}
 spinning = {str(options.spinning).lower()}
+workers = {workers}
 
 [recorder]
 budget_mb = 500

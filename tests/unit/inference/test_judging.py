@@ -28,7 +28,7 @@ from edge.inference.matching import FrameBook, Pace
 from edge.inference.pipeline import Prepared, RecipeRunner
 from edge.inference.rings import Rings
 from edge.inference.service import InferenceService
-from edge.inference.session import Model
+from edge.inference.session import Model, Outputs
 from edge.settings.station import Camera, Station
 from tests.unit.inference import made
 from tests.unit.inference.made import Pixels
@@ -85,6 +85,35 @@ def test_a_lane_knows_how_full_and_how_busy_it_is(wake: Wake) -> None:
         lane.close()
 
 
+def test_a_lane_of_two_threads_gives_back_what_is_done_and_knows_the_longest(wake: Wake) -> None:
+    clock, gate, begun = ManualClock(), threading.Event(), threading.Event()
+    lane = Lane("work", 4, wake, clock, threads=2)
+
+    def long() -> str:
+        begun.set()
+        assert gate.wait(5)
+        return "long"
+
+    lane.submit(1, long)
+    assert begun.wait(5)
+    clock.advance_ms(30)
+    for token in (2, 3, 4):
+        lane.submit(token, lambda: "short")
+    assert not lane.room
+    done: list[tuple[int, str]] = []
+    until = time.monotonic() + 5
+    while len(done) < 3 and time.monotonic() < until:
+        done += lane.finished()
+    assert sorted(done) == [(2, "short"), (3, "short"), (4, "short")]
+    assert (lane.depth, lane.busy_ns()) == (1, 30 * MS)
+    gate.set()
+    while lane.depth and time.monotonic() < until:
+        done += lane.finished()
+    assert done[-1] == (1, "long")
+    assert lane.busy_ns() == 0
+    lane.close()
+
+
 def test_a_defect_of_ours_ends_the_process_not_only_a_thread(wake: Wake) -> None:
     lane = Lane("work", 2, wake, SystemClock())
     try:
@@ -125,13 +154,18 @@ def test_a_model_that_hangs_stops_the_watchdog_food(run_dir: Path, station: str)
 
 
 class GatedRunner(RecipeRunner):
-    """Prepares only while the gate is open, and then calls `after`."""
+    """Prepares only while the gate is open, and then calls `after`; a model's thread calls `while_it_runs`."""
 
     def __init__(self, ref: RecipeRef, view: View, models: tuple[Model, ...]) -> None:
         super().__init__(ref, view, models)
         self.gate = threading.Event()
         self.gate.set()
         self.after: Callable[[], None] | None = None
+        self.while_it_runs: Callable[[], None] = lambda: None
+
+    def infer(self, prepared: Prepared) -> tuple[Outputs | None, ...]:
+        self.while_it_runs()
+        return super().infer(prepared)
 
     def prepare(self, frame: Pixels, identity: tuple[int, int] = (0, 0)) -> Prepared | Decision:
         assert self.gate.wait(5)
@@ -144,7 +178,7 @@ class GatedRunner(RecipeRunner):
 class Bench:
     """Judging with all its pieces but the sockets; `clock` stands still unless moved."""
 
-    def __init__(self, folder: Path, station: str, wake: Wake) -> None:
+    def __init__(self, folder: Path, station: str, wake: Wake, workers: int = 1) -> None:
         self.clock = ManualClock(10 * SECOND)
         self.sent: list[Result] = []
         self.lent: list[tuple[int, str]] = []
@@ -156,7 +190,8 @@ class Bench:
         loaded = LoadedRecipe(
             recipe=self.recipe, ref=self.recipe.ref, runners={"top": self.runner}, models=(self.model,)
         )
-        self.lanes = {name: Lane(name, 2, wake, self.clock) for name in ("prepare", "model", "loader")}
+        self.lanes = {name: Lane(name, 2, wake, self.clock) for name in ("prepare", "loader")}
+        self.lanes["model"] = Lane("model", 2 * workers, wake, self.clock, threads=workers)
         self.desk = RecipeDesk(self.lanes["loader"], lambda name, version: loaded)
         self.rings = Rings(folder, station)
         spec = RingSpec(station=station, camera="top", epoch=1, slots=8, height=64, width=64, channels=3)
@@ -253,6 +288,36 @@ def test_the_nearest_cut_off_goes_first(bench: Bench) -> None:
     bench.runner.gate.set()
     bench.until(lambda: len(bench.sent) == 5)
     assert [result.part.n for result in bench.sent] == [1, 2, 4, 5, 3]
+
+
+def test_as_many_models_run_at_once_as_there_are_workers(tmp_path: Path, station: str, wake: Wake) -> None:
+    bench = Bench(tmp_path, station, wake, workers=2)
+    both = threading.Barrier(2, timeout=5)
+    bench.runner.while_it_runs = lambda: both.wait() and None
+    try:
+        bench.load()
+        for n in range(1, 7):
+            bench.part(n)
+        bench.until(lambda: len(bench.sent) == 6)
+        assert [result.verdict for result in bench.sent] == [Verdict.OK] * 6
+    finally:
+        bench.close()
+
+
+def test_a_model_run_that_takes_long_does_not_hold_up_the_others(tmp_path: Path, station: str, wake: Wake) -> None:
+    bench = Bench(tmp_path, station, wake, workers=2)
+    first, long = threading.Lock(), threading.Event()
+    bench.runner.while_it_runs = lambda: None if not first.acquire(blocking=False) else long.wait(5) and None
+    try:
+        bench.load()
+        for n in range(1, 6):
+            bench.part(n)
+        bench.until(lambda: len(bench.sent) == 4)
+        long.set()
+        bench.until(lambda: len(bench.sent) == 5)
+        assert sorted(result.part.n for result in bench.sent) == [1, 2, 3, 4, 5]
+    finally:
+        bench.close()
 
 
 def test_what_cannot_be_judged_in_time_is_counted_and_its_frame_given_back(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from edge.domain.model import Golden, ModelKind, Preprocess
 from edge.errors import ModelError
 from edge.inference.golden import verify
 from edge.inference.loading import ModelShelf
-from edge.inference.selftest import candidates, choose, self_test
+from edge.inference.selftest import candidates, choose, default_workers, self_test
 from edge.inference.session import CPU, Model, SessionOptions, available_providers
 from edge.settings.station import Inference
 from edge.store.packages import Package, find_package
@@ -177,3 +177,7 @@ def test_loading_other_sizes_than_the_manifest_says(tmp_path: Path) -> None:
     wrong = Preprocess(width=128, height=64)
     with pytest.raises(ModelError, match="does not fit its manifest"):
         Model.load(made.package(tmp_path, preprocess=wrong))
+
+
+def test_a_small_device_runs_two_models_at_once_and_a_large_one_leaves_half_of_its_cores() -> None:
+    assert [default_workers(cores) for cores in (1, 2, 4, 6, 8)] == [1, 2, 2, 3, 4]
