@@ -16,6 +16,8 @@ from edge.inference.rectify import Pixels
 
 Tensor = NDArray[np.float32]
 
+_HALVE_FROM = 3
+
 
 class Preprocessor:
     """Holds no picture and no buffer: safe for several threads, each with its own `out`."""
@@ -36,7 +38,7 @@ class Preprocessor:
     def fill(self, picture: Pixels, out: Tensor) -> Tensor:
         """picture: (h, w, 1 or 3) uint8, BGR when 3. Writes and returns `out`, as `buffer` makes it."""
         left, top, width, height = self._place(picture.shape[1], picture.shape[0])
-        small = _resized(picture, width, height)
+        small = resized(picture, width, height)
         planes = cv2.split(small) if small.ndim == 3 and small.shape[2] == 3 else (small.reshape(height, width),) * 3
         whole = (width, height) == (self.settings.width, self.settings.height)
         if not whole:
@@ -73,9 +75,17 @@ class Preprocessor:
         return (wanted.width - w) // 2, (wanted.height - h) // 2, w, h
 
 
-def _resized(picture: Pixels, width: int, height: int) -> Pixels:
-    """By area along each side that shrinks, linear along one that grows."""
+def resized(picture: Pixels, width: int, height: int) -> Pixels:
+    """By area along each side that shrinks, linear along one that grows.
+
+    Halves come first while three px or more go into one, both ways, and none is left over: OpenCV averages 2 x 2 px in vector code and
+    any other area in plain code, so a frame of 1080p is ready in half the time. The mean is kept in every step, so a
+    scratch of one px leaves the same trace.
+    """
     h, w = picture.shape[:2]
+    while w >= _HALVE_FROM * width and h >= _HALVE_FROM * height and w % 2 == h % 2 == 0:
+        w, h = w // 2, h // 2
+        picture = np.asarray(cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA), np.uint8)
     if (w, h) == (width, height):
         return picture
     if width <= w and height <= h:

@@ -14,7 +14,7 @@ from edge.errors import SourceError, UsageError
 from edge.inference.cut import Cutter
 from edge.inference.locate import make_locator
 from edge.inference.located import NotLocated
-from edge.inference.preprocess import Preprocessor
+from edge.inference.preprocess import Preprocessor, resized
 from edge.inference.rectify import Pixels
 
 _DARK_LEVEL = 12.0
@@ -56,10 +56,7 @@ class SampleCutter:
         if cut.shape[2] == 1:
             cut = np.asarray(cv2.cvtColor(cut, cv2.COLOR_GRAY2BGR), np.uint8)
         size = self._preprocessor.picture_size(cut.shape[1], cut.shape[0])
-        shrinks = size[0] <= cut.shape[1] and size[1] <= cut.shape[0]
-        way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        picture = np.asarray(cv2.resize(cut, size, interpolation=way), np.uint8)
-        return Sample(name=name, picture=picture)
+        return Sample(name=name, picture=resized(cut, *size))
 
     def _check(self, frame: Pixels, name: str) -> None:
         height, width = frame.shape[:2]
