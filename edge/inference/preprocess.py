@@ -78,9 +78,9 @@ class Preprocessor:
 def resized(picture: Pixels, width: int, height: int) -> Pixels:
     """By area along each side that shrinks, linear along one that grows.
 
-    Halves come first while three px or more go into one, both ways, and none is left over: OpenCV averages 2 x 2 px in vector code and
-    any other area in plain code, so a frame of 1080p is ready in half the time. The mean is kept in every step, so a
-    scratch of one px leaves the same trace.
+    Halves come first while three px or more go into one, both ways, and none is left over: OpenCV averages 2 x 2 px in
+    vector code and any other area in plain code, so a frame of 1080p is ready in half the time. The mean is kept in
+    every step, so a scratch of one px leaves the same trace.
     """
     h, w = picture.shape[:2]
     while w >= _HALVE_FROM * width and h >= _HALVE_FROM * height and w % 2 == h % 2 == 0:
