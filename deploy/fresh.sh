@@ -38,6 +38,7 @@ unshare --mount --pid --fork --kill-child bash -euc '
   debian=$1 binds=$2
   shift 2
   mount --make-rprivate /
+  mount --bind "$debian" "$debian" # its root is a mount, as on a machine: unshare(1) wants that
   mount --rbind /dev "$debian/dev"
   mount -t tmpfs -o mode=1777 tmpfs "$debian/dev/shm"
   mount -t proc proc "$debian/proc"
