@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from edge import __version__
+from edge.apps.learning.commands import learning
 from edge.errors import EXIT_OK, EXIT_USAGE
 
 _typer = typer.Typer(
@@ -21,6 +22,7 @@ _typer = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+_typer.add_typer(learning)
 
 
 @_typer.callback(invoke_without_command=True)
@@ -90,11 +92,16 @@ def run(
 @_typer.command()
 def bench(
     rounds: Annotated[int, typer.Option(help="Interleaved rounds; figures are medians over them.")] = 5,
-    only: Annotated[list[str] | None, typer.Option(metavar="GROUP", help="Only this group; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GROUP", help="Only transport, pipeline, latency, line, memory, start or teach; may be repeated."
+        ),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="One short round: shows that it works, not how fast.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Measure this machine side by side: frames, the whole chain, latency, the line under load, memory, start."""
+    """Measure this machine side by side: frames, chain, latency, line under load, memory, start, teaching."""
     import json
 
     from rich.console import Console
@@ -198,6 +205,44 @@ def teach(
     with teaching.progress_bar() as step:
         outcome = teaching.run(request, step, SystemClock())
     typer.echo(json.dumps(outcome.report()) if as_json else "\n".join(outcome.lines()))
+
+
+@_typer.command()
+def evaluate(
+    model: Annotated[
+        Path, typer.Argument(help="A model package (folder or .zip), a recipe's file, or what teach made.")
+    ],
+    source: Annotated[Path, typer.Argument(help="Folder with test/good, test/KIND and perhaps ground_truth/KIND.")],
+    out: Annotated[Path | None, typer.Option(help="New folder for report.html and report.json.")] = None,
+    models: Annotated[Path | None, typer.Option(help="Folder of a recipe's packages; default: beside it.")] = None,
+    camera: Annotated[str | None, typer.Option(help="Which view, where the recipe has several.")] = None,
+    language: Annotated[str, typer.Option(help="Words of the report: en or vi.")] = "en",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Try a detector on parts whose answer is known: AUROC, AU-PRO, false rejects, escapes, latency, worst misses."""
+    import json
+    import os
+
+    # Before numpy and OpenCV are loaded, as for teach and inspect.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+
+    from edge import log
+    from edge.apps.evaluate import evaluate as evaluating
+    from edge.apps.evaluate.words import EvaluateWords
+    from edge.apps.teach import progress_bar
+    from edge.clock import SystemClock
+    from edge.service import Stop
+
+    log.setup("evaluate", "WARNING")
+    words, stop = EvaluateWords(language), Stop()
+    stop.install()
+    request = evaluating.Request(model=model, source=source, models=models, camera=camera, out=out)
+    with progress_bar() as step:
+        outcome = evaluating.run(request, words, step, SystemClock(), stop)
+    typer.echo(json.dumps(outcome.report, ensure_ascii=False) if as_json else "\n".join(outcome.lines))
+    if outcome.incomplete is not None:
+        raise outcome.incomplete
 
 
 def app(arguments: Sequence[str]) -> int:

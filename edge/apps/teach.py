@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +22,24 @@ from edge.domain.geometry import Rect
 from edge.domain.part import check_name
 from edge.domain.recipe import Locate, Recipe, View
 from edge.errors import RecipeError, SourceError, UsageError
+from edge.inference.rectify import Pixels
 from edge.inference.session import SessionOptions
 from edge.learning.backbone import Backbone, load_backbone
 from edge.learning.package import write_taught
 from edge.learning.recipe import make_recipe
+from edge.learning.sift import Flag, doubts
 from edge.learning.teach import MIN_PICTURES, Plan, Taught, Teacher
+from edge.learning.threshold import guarantee
 from edge.store.atomic import explain_os, new_file, new_folder
 from edge.store.packages import Package, pack
 
 _GOOD = ("train/good", "good")
 _SHOWN_SUSPECTS = 10
+
+_ONE_SIZE_SHARE = 0.25  # of the pictures may have one size and yet all be cut out one by one
+
+Size = tuple[int, int]
+"""(width, height) in px."""
 
 Step = Callable[[str, int, int], None]
 """(what is done, steps done, steps in all)"""
@@ -60,6 +70,7 @@ class Outcome:
     taught: Taught
     manifest_limits: tuple[float, float]
     seconds: float
+    doubts: tuple[Flag, ...]
 
     def report(self) -> dict[str, Any]:
         """The JSON object of `--json`."""
@@ -74,7 +85,9 @@ class Outcome:
             "ng_from": self.manifest_limits[1],
             "rate": round(self.taught.limits.rate, 6),
             "good_scores": {"median": round(scores[len(scores) // 2], 4), "max": round(scores[-1], 4)},
+            "guarantee": asdict(guarantee(self.taught.limits.used, self.taught.plan.rate)),
             "suspects": list(self.taught.suspects),
+            "doubts": [asdict(flag) for flag in self.doubts],
             "seconds": round(self.seconds, 2),
         }
 
@@ -86,11 +99,17 @@ class Outcome:
             f"limits: UNSURE from {self.manifest_limits[0]:.3f}, NG from {self.manifest_limits[1]:.3f}",
             f"about 1 good part in {round(1 / taught.limits.rate)} will be stopped",
         ]
+        if taught.plan.cut_out:
+            words.append("the pictures have many sizes: each was taken for one part, stretched to the model's input")
         if taught.limits.rate > taught.plan.rate:
-            words.append("more pictures of good parts would stop fewer of them")
+            words.append(guarantee(taught.limits.used, taught.plan.rate).words())
         if taught.suspects:
             words.append("look at these pictures: they are unlike the others. Remove defective ones and teach again:")
             words += [f"  {name}" for name in taught.suspects[:_SHOWN_SUSPECTS]]
+        others = [flag for flag in self.doubts if flag.name not in taught.suspects]
+        if others:
+            words.append("and at these, which may teach the wrong thing or nothing:")
+            words += [f"  {flag.words()}" for flag in others[:_SHOWN_SUSPECTS]]
         return [*words, f"model:  {self.package}", f"recipe: {self.recipe}"]
 
 
@@ -103,18 +122,16 @@ def run(request: Request, step: Step, clock: Clock) -> Outcome:
     files = good_pictures(request.source)
     backbone = load_backbone(request.backbone)
     old = _view(request.recipe) if request.recipe else None
-    teacher = Teacher(_plan(request, backbone, old, files[0]), backbone, SessionOptions(threads=request.threads))
-    for number, path in enumerate(files):
-        step("looking", number, len(files))
-        picture = decode_picture(path, 3)
-        if picture is None:
-            raise SourceError(f"{path} cannot be read as a picture", hint="remove it or copy it again")
-        teacher.show(picture, path.name)
+    plan = _plan(request, backbone, old, _size(files[0]))
+    teacher = _shown(request, backbone, plan, files, step)
     taught = teacher.learn(lambda done, steps: step("learning", done, steps))
+    found = doubts(taught.samples, [one.score for one in taught.scored])  # the teach pictures, looked at for a person
     step("writing", 0, 1)
     package, recipe_file, limits = _write(taught, request.name, out, old.camera if old else "top")
     seconds = (clock.now_ns() - began_ns) / SECOND
-    return Outcome(package=package, recipe=recipe_file, taught=taught, manifest_limits=limits, seconds=seconds)
+    return Outcome(
+        package=package, recipe=recipe_file, taught=taught, manifest_limits=limits, seconds=seconds, doubts=found
+    )
 
 
 def good_pictures(source: Path) -> list[Path]:
@@ -153,8 +170,39 @@ def input_size(width_px: int, height_px: int, side_px: int, multiple_px: int) ->
     return width, height
 
 
-def _plan(request: Request, backbone: Backbone, old: View | None, first: Path) -> Plan:
-    locate, region, patch = _whole(first), None, None
+def cut_out_size(sizes: Sequence[Size]) -> Size | None:
+    """The middle width and height of pictures that were cut out one by one, so that hardly two have one size.
+
+    None when many have the same: whatever has another size among them is a mistake.
+    """
+    if max(Counter(sizes).values()) > max(1, len(sizes) * _ONE_SIZE_SHARE):
+        return None
+    widths, heights = zip(*sizes, strict=True)
+    return statistics.median_low(widths), statistics.median_low(heights)
+
+
+def _shown(request: Request, backbone: Backbone, plan: Plan, files: list[Path], step: Step) -> Teacher:
+    """A teacher that has seen all pictures. Their sizes are looked at only when they turn out to differ."""
+    teacher = Teacher(plan, backbone, SessionOptions(threads=request.threads))
+    whole = request.recipe is None and not plan.cut_out
+    for number, path in enumerate(files):
+        step("looking", number, len(files))
+        picture = _picture(path)
+        if whole and (picture.shape[1], picture.shape[0]) != (plan.locate.width_px, plan.locate.height_px):
+            whole = False
+            usual = cut_out_size([_size(one) for one in files])
+            if usual:
+                found = _plan(request, backbone, None, usual)
+                found = replace(found, locate=replace(found.locate, search=None), cut_out=True)
+                return _shown(request, backbone, found, files, step)
+        teacher.show(picture, path.name)
+    return teacher
+
+
+def _plan(request: Request, backbone: Backbone, old: View | None, frame: Size) -> Plan:
+    width, height = frame
+    whole = Rect(x=0, y=0, width=width, height=height)
+    locate, region, patch = Locate(search=whole, width_px=width, height_px=height), None, None
     if old is not None:
         locate, region = old.locate, old.checks[0].region
         patch = old.picture.patch if old.picture else None
@@ -163,13 +211,16 @@ def _plan(request: Request, backbone: Backbone, old: View | None, first: Path) -
     return Plan(locate=locate, preprocess=backbone.preprocess(*size), region=region, patch=patch, rate=request.rate)
 
 
-def _whole(first: Path) -> Locate:
-    """The whole picture is the part."""
-    picture = decode_picture(first, 3)
+def _picture(path: Path) -> Pixels:
+    picture = decode_picture(path, 3)
     if picture is None:
-        raise SourceError(f"{first} cannot be read as a picture", hint="remove it or copy it again")
-    height, width = picture.shape[:2]
-    return Locate(search=Rect(x=0, y=0, width=width, height=height), width_px=width, height_px=height)
+        raise SourceError(f"{path} cannot be read as a picture", hint="remove it or copy it again")
+    return picture
+
+
+def _size(path: Path) -> Size:
+    picture = _picture(path)
+    return picture.shape[1], picture.shape[0]
 
 
 def _view(path: Path) -> View:

@@ -1,7 +1,7 @@
 """The network that pictures are looked at with: found, checked, and run for its features.
 
 A backbone is a folder `manifest.json` + `model.onnx` (models/backbone in the checkout). It knows no product; teaching
-puts a position-wise Gaussian behind it and writes both as one graph.
+puts a detector behind it and writes both as one graph.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ def card(taught: Taught, manifest: Manifest, golden: tuple[Golden, ...]) -> str:
         f"- {one.name}: {one.score:.3f}" for one in sorted(taught.scored, key=lambda one: -one.score)[:_CLOSEST]
     )
     held = "\n".join(f"| {one.file} | {one.score:.4f} | {one.label} |" for one in golden)
+    choices = "".join(f"\n| {name} | {words} |" for name, words in _choices(taught).items())
     return f"""# {manifest.reference}
 
 Finds what is unlike the good parts it was taught with. It names no defect: it says how far the most unusual place is
@@ -24,9 +25,9 @@ from what is usual there, in units of the usual deviation (about 1 to 2 for a go
 
 | | |
 |---|---|
-| method | PaDiM (Defard et al., 2021): a Gaussian for each position, on principal components of the features |
+| method | {taught.learnt.method} |
 | features | {taught.backbone.name} ({taught.backbone.licence}), SHA-256 {taught.backbone.digest[:16]}... |
-| input | {made.width} x {made.height} px; map {width} x {height} cells |
+| input | {made.width} x {made.height} px; map {width} x {height} cells |{choices}
 | taught with | {len(taught.scored)} pictures of good parts |
 | good scores, each left out in turn | median {scores[len(scores) // 2]:.3f}, highest {scores[-1]:.3f} |
 | UNSURE from, NG from | {manifest.unsure_from:.4f}, {manifest.ng_from:.4f} |
@@ -45,3 +46,10 @@ Golden parts, which the model must reproduce before it becomes active:
 |---|---|---|
 {held}
 """
+
+
+def _choices(taught: Taught) -> dict[str, str]:
+    if not taught.plan.cut_out:
+        return taught.learnt.choices
+    many = "of many sizes: each was taken for one part and stretched to the input"
+    return {"pictures": many, **taught.learnt.choices}

@@ -16,8 +16,10 @@ from edge.inference.preprocess import Preprocessor
 from edge.inference.rectify import Pixels
 from edge.inference.session import OUTPUTS, Graph, SessionOptions
 from edge.learning.card import card
+from edge.learning.memory_file import TaughtMemory, memory_files
 from edge.learning.samples import SampleCutter
 from edge.learning.teach import Taught
+from edge.learning.veto import none_yet
 from edge.store.packages import Package, write_package
 
 _GOOD_SHARES = (0.0, 0.45, 0.9)  # of the good parts in the order of their scores
@@ -44,8 +46,27 @@ def write_taught(
     files: dict[str, bytes | Path] = {one.file: png(picture) for one, picture in golden}
     files |= taught.backbone.papers
     files["model.onnx"] = taught.model
+    files |= _memory(taught)
     files["CARD.md"] = card(taught, bare, tuple(one for one, _ in golden)).encode()
     return write_package(folder, replace(bare, golden=tuple(one for one, _ in golden)), files)
+
+
+def _memory(taught: Taught) -> dict[str, bytes]:
+    """What a correction starts from; nothing for detectors that cannot be corrected."""
+    learnt = taught.learnt
+    if learnt.bank is None:
+        return {}
+    return memory_files(
+        TaughtMemory(
+            backbone=taught.backbone.name,
+            backbone_sha256=taught.backbone.digest,
+            fit=learnt.bank,
+            part=learnt.mask,
+            vetoes=none_yet(learnt.bank),
+            scores=tuple(round(one.score, 6) for one in taught.scored),
+            rate=taught.plan.rate,
+        )
+    )
 
 
 def png(picture: Pixels) -> bytes:
@@ -64,7 +85,7 @@ def _manifest(taught: Taught, name: str, version: int) -> Manifest:
         unsure_from=round(taught.limits.unsure_from, 4),
         ng_from=round(taught.limits.ng_from, 4),
         training={
-            "method": "PaDiM, principal components, position-wise Gaussians",
+            **taught.learnt.facts,
             "backbone": taught.backbone.name,
             "backbone_sha256": taught.backbone.digest,
             "pictures": len(taught.scored),
@@ -88,16 +109,15 @@ def _golden(taught: Taught, manifest: Manifest, defects: Sequence[KnownDefect]) 
     order = sorted(range(len(taught.scored)), key=lambda row: taught.scored[row].score)
     rows = dict.fromkeys(order[round(share * (len(order) - 1))] for share in _GOOD_SHARES)
     good = [(taught.samples[row].picture, f"golden/good-{n}.png", Verdict.OK) for n, row in enumerate(rows)]
-    cutter = SampleCutter(taught.plan.locate, taught.plan.preprocess, taught.plan.region)
+    plan = taught.plan
+    cutter = SampleCutter(plan.locate, plan.preprocess, plan.region, cut_out=plan.cut_out)
     bad = [
         (cutter.cut(defect.frame, defect.name).picture, f"golden/ng-{n}-{defect.name}.png", Verdict.NG)
         for n, defect in enumerate(defects)
     ]
     known = [(scored(picture, file), picture, verdict) for picture, file, verdict in good + bad]
-    return [
-        (one, picture) for one, picture, verdict in known if one.label == verdict.value and _is_clear(one, manifest)
-    ]
+    return [(one, picture) for one, picture, verdict in known if one.label == verdict.value and is_clear(one, manifest)]
 
 
-def _is_clear(golden: Golden, manifest: Manifest) -> bool:
+def is_clear(golden: Golden, manifest: Manifest) -> bool:
     return all(abs(golden.score - limit) > _CLEAR * limit for limit in (manifest.unsure_from, manifest.ng_from))

@@ -22,7 +22,7 @@ def make_recipe(taught: Taught, package: Package, *, name: str, product: str, ca
         ng_from=manifest.ng_from,
         region=taught.plan.region,
     )
-    width, height = taught.frame_size
+    width, height = (0, 0) if taught.plan.cut_out else taught.frame_size
     view = View(
         camera=camera,
         locate=taught.plan.locate,

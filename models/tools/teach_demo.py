@@ -24,6 +24,7 @@ from edge.domain.geometry import Rect
 from edge.domain.recipe import Locate, LocateKind, Polarity
 from edge.errors import EXIT_OK, EdgeError
 from edge.learning.backbone import FAST, load_backbone
+from edge.learning.detector import Method
 from edge.learning.package import KnownDefect, png, write_taught
 from edge.learning.recipe import make_recipe
 from edge.learning.teach import Plan, Taught, Teacher
@@ -97,6 +98,7 @@ def teach(product: str, *, lines: int = _LINES) -> Taught:
         preprocess=backbone.preprocess(*look.input),
         patch=Rect(**_rect(RAIL_PATCH)),
         trusted=True,
+        method=Method.GAUSSIANS,
     )
     teacher = Teacher(plan, backbone)
     for seed in range(_FIRST_SEED, _FIRST_SEED + lines):

@@ -20,16 +20,19 @@ _EDGE = re.compile(r"(?<![\w./-])edge ([a-z][a-z-]*)((?: [^`|;&#]*)?)")
 _MAKE = re.compile(r"(?<![\w./-])make ([a-z][a-z-]*)")
 _MODULE = re.compile(r"-m ((?:edge|models|calibration|tests)(?:\.\w+)+)")
 _OPTION = re.compile(r"(?<!\S)\[?(--[a-z][a-z-]*)")
+_WORD = re.compile(r" [a-z][a-z-]*")
 _TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
 _SERVICE_OPTIONS = {"--station", "--help"}
 
 
 def options_of() -> dict[str, set[str]]:
-    """Each command of `edge` with its options."""
+    """Each command of `edge` with its options; those of a group as `group command`."""
     found = {name: set(_SERVICE_OPTIONS) for name in cli.SERVICES}
     group = typer.main.get_command(commands._typer)
     for name, command in getattr(group, "commands", {}).items():
-        found[name] = {"--help"} | {option for parameter in command.params for option in parameter.opts}
+        members = {f"{name} {one}": member for one, member in getattr(command, "commands", {}).items()}
+        for known, one in {name: command, **members}.items():
+            found[known] = {"--help"} | {option for parameter in one.params for option in parameter.opts}
     return found
 
 
@@ -51,6 +54,8 @@ def check(text: str, root: Path, options: dict[str, set[str]]) -> list[Finding]:
     found: list[Finding] = []
     for number, piece in code(text):
         for name, rest in _EDGE.findall(piece):
+            if any(known.startswith(f"{name} ") for known in options) and (member := _WORD.match(rest)):
+                name += member[0]
             if name not in options:
                 found.append((number, f"edge {name}"))
                 continue
@@ -70,6 +75,9 @@ def check(text: str, root: Path, options: dict[str, set[str]]) -> list[Finding]:
         ("    edge capture CAM --station FILE  # fine\n    edge capture CAM --colour red", ["edge capture --colour"]),
         ("```\nmake nothing\n```\nmake nothing, in words", ["make nothing"]),
         ("`edge bench [--json]` and `make test` and `edge/capture` and `python -m models.tools.convert_backbone`", []),
+        ("`edge learning frobnicate` and `edge learning correct DIR --colour`", ["edge learning frobnicate",
+            "edge learning correct --colour"]),
+        ("`edge learning correct DIR --by NAME --reason WHY` and `edge learning replay`", []),
         ("`python -m models.tools.absent`", ["python -m models.tools.absent"]),
         ("at the edge of the belt, make sure", []),
     ],

@@ -51,6 +51,16 @@ def test_the_demo_under_load_and_its_memory() -> None:
     assert memory["total_mb"] == pytest.approx(sum(memory.values()) - memory["total_mb"], abs=1)
 
 
+def test_teaching() -> None:
+    found = figures("teach")
+    # Memory is measured by teaching 150 pictures, which a quick look does without.
+    assert set(found["teach"]) == {"teach_50_s", "graph_over_backbone", "coreset_ms_per_pick"}
+    assert 0.2 < found["teach"]["teach_50_s"] < 120
+    assert 0.8 < found["teach"]["graph_over_backbone"] < 10
+    assert 0.01 < found["teach"]["coreset_ms_per_pick"] < 200
+    assert all(50 < mb < 2000 for mb in found["taken"]["teach"]["teach_50_mb"])
+
+
 def test_a_person_sees_the_bars_and_nothing_is_left(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "edge.cli", "bench", "--quick", "--only", "transport"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)

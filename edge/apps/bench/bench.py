@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.apps.bench import busy, chain, start, transport
+from edge.apps.bench import busy, chain, start, teaching, transport
 from edge.apps.bench.about import machine
 from edge.apps.bench.trial import PICTURES, draw_frames, make_trials
 from edge.errors import UsageError
 from edge.inference.session import SessionOptions
 
-GROUPS = ("transport", "pipeline", "latency", "line", "memory", "start")
+GROUPS = ("transport", "pipeline", "latency", "line", "memory", "start", "teach")
 _SHM = Path("/dev/shm")  # noqa: S108 - the kernel's shared memory, where rings lie
 _QUICK_PICTURES = 2  # the fewest that a model can be taught from
 _CHAIN, _BUSY = ("pipeline", "latency"), ("line", "memory")
@@ -59,6 +59,9 @@ def run(options: BenchOptions, say: Callable[[str], None]) -> dict[str, Any]:
         figures["transport"] = transport.measure(plan)
     with tempfile.TemporaryDirectory(prefix="edge-b-") as folder:
         _with_services(Path(folder), options, rounds, figures, taken, say)
+        if "teach" in options.groups:
+            found = teaching.measure(Path(folder) / "teach", _teach_plan(options, rounds), say)
+            figures["teach"], taken["teach"] = found.figures, found.taken
     ordered = {group: figures[group] for group in options.groups}
     return ordered | {"rounds": rounds, "taken": taken, "machine": about}
 
@@ -106,6 +109,12 @@ def _busy_plan(options: BenchOptions, rounds: int) -> busy.BusyPlan:
     if options.quick:
         return busy.BusyPlan(settle_s=1.0, burn_s=2.0, models=options.models)
     return busy.BusyPlan(burn_s=12.0 * rounds, models=options.models)
+
+
+def _teach_plan(options: BenchOptions, rounds: int) -> teaching.TeachPlan:
+    if options.quick:
+        return teaching.TeachPlan(rounds=rounds, runs=5, picks=50, memory=False)
+    return teaching.TeachPlan(rounds=rounds)
 
 
 def _of(groups: Sequence[str], these: Sequence[str]) -> tuple[str, ...]:

@@ -44,13 +44,16 @@ BARS = {
     "latency.p99_over_bare": Bar(limit=2.2),
     "line.gate_jitter_p999_ms": Bar(limit=5.0),
     "memory.total_mb": Bar(limit=450.0),
+    "teach.teach_50_s": Bar(limit=3.0),
+    "teach.graph_over_backbone": Bar(limit=1.3),
+    "teach.teach_150_mb": Bar(limit=600.0),
 }
 
 
 def rows(figures: Mapping[str, Any]) -> list[Row]:
     """Of the result of `bench.run`: every figure, and the ratios that transport's bars are about."""
     found = list(_transport(figures.get("transport", {})))
-    for group in ("pipeline", "latency", "line", "memory", "start"):
+    for group in ("pipeline", "latency", "line", "memory", "start", "teach"):
         for key, value in figures.get(group, {}).items():
             name = f"{group}.{key}"
             found.append(Row(name=name, value=value, bar=BARS.get(name)))

@@ -11,6 +11,7 @@ import numpy as np
 from edge.apps.inspect.film import FilmEnd
 from edge.apps.inspect.judge import JudgedPart
 from edge.domain.verdict import Verdict
+from edge.learning.metrics import auroc
 
 GOOD = "good"
 
@@ -67,14 +68,6 @@ def summarise(
         frames=frames,
         passed_over=passed_over,
     )
-
-
-def auroc(good: Sequence[float], bad: Sequence[float]) -> float:
-    """The chance that a bad one scores higher than a good one, ties half (Mann and Whitney 1947). Neither is empty."""
-    ordered = np.sort(np.asarray(good, np.float64))
-    below = np.searchsorted(ordered, bad, side="left")
-    up_to = np.searchsorted(ordered, bad, side="right")
-    return float((below + up_to).mean() / 2 / len(ordered))
 
 
 def _aurocs(parts: Sequence[JudgedPart]) -> dict[str, float]:

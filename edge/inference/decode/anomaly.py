@@ -27,7 +27,7 @@ class AnomalyDecoder:
     """map_shape: (h, w) of the model's map. RecipeError when the masks leave nothing to look at."""
 
     def __init__(self, check: Check, cutter: Cutter, preprocessor: Preprocessor, map_shape: tuple[int, int]) -> None:
-        self._check = check
+        self._check, self._region = check, cutter.region
         self._cell_to_aligned = _cell_to_aligned(cutter, preprocessor, map_shape)
         self._ignored: NDArray[np.bool_] | None = None
         if check.ignore:
@@ -46,6 +46,22 @@ class AnomalyDecoder:
         if score >= self._check.unsure_from and not np.isnan(heat).any():
             boxes = self._boxes(heat, matrix, frame_size)
         return Prediction(check=self._check.name, score=score, boxes=boxes)
+
+    def in_frame(
+        self, outputs: Outputs, matrix: Affine, frame_size: tuple[int, int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """The map laid over the frame, linear between the middles of its cells; and where the check looks: (H, W)."""
+        to_frame = compose(inverse(matrix), self._cell_to_aligned)
+        heat = outputs[1][0, 0]
+        flags, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+        spread = cv2.warpAffine(heat, to_frame, frame_size, flags=flags, borderMode=border)
+        region = np.array([[1, 0, self._region.x], [0, 1, self._region.y]], np.float64)
+        whole = np.ones((self._region.height, self._region.width), np.uint8)
+        looked = cv2.warpAffine(whole, compose(inverse(matrix), region), frame_size, flags=cv2.INTER_NEAREST) > 0
+        if self._ignored is not None:
+            cells = (~self._ignored).astype(np.uint8)
+            looked &= cv2.warpAffine(cells, to_frame, frame_size, flags=cv2.INTER_NEAREST) > 0
+        return np.asarray(spread, np.float32), np.asarray(looked)
 
     def _boxes(self, heat: NDArray[np.floating], matrix: Affine, frame_size: tuple[int, int]) -> tuple[Box, ...]:
         """Connected hot cells as boxes in frame px, worst first; the hottest cell alone when none reaches the limit."""

@@ -121,6 +121,32 @@ def test_bad_pictures(
     assert [path.name for path in tmp_path.iterdir()] == ["plates"]
 
 
+def test_parts_cut_out_one_by_one(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Hardly two pictures have one size: each is taken for a part, whatever its size, and so is it judged."""
+    for number in range(8):
+        sized = cv2.resize(made.good(number), (150 + 4 * number, 130 - 2 * number))
+        cv2.imwrite(str(folder / "train" / "good" / f"plate {number}.png"), sized)
+    assert run(folder, tmp_path / "out") == EXIT_OK
+    assert "the pictures have many sizes" in capsys.readouterr().out
+    loaded = inspecting.load(inspecting.Wanted(recipe=str(tmp_path / "out" / "recipe.json")), SystemClock())
+    runner = loaded.runners["top"]
+    assert runner.judge(cv2.resize(made.scratched(40), (157, 133)), part=PART).verdict is not Verdict.OK
+    assert runner.judge(cv2.resize(made.good(2), (158, 126)), part=PART).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([(9, 5)] * 7 + [(8, 5)], None),
+        ([(9, 5), (9, 5), (8, 5)], None),
+        ([(9, 5), (7, 6), (8, 4)], (8, 5)),
+        ([(width, 100 - width) for width in range(20)] + [(3, 97)], (9, 91)),
+    ],
+)
+def test_what_is_a_mistake_and_what_was_cut_out(sizes: list[teach.Size], expected: teach.Size | None) -> None:
+    assert teach.cut_out_size(sizes) == expected
+
+
 def test_wrong_use(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path / "nowhere", tmp_path / "out") == EXIT_USAGE
     assert main(["teach", str(folder), "--name", "../x", *QUICK]) == EXIT_USAGE
@@ -174,3 +200,20 @@ def _recipe() -> Recipe:
     )  # fmt: skip
     view = View(camera="left", locate=made.LOCATE, checks=(check,), picture=patch)
     return Recipe(name="old", version=3, product="plate", views=(view,), gate=GateTiming(travel=500))
+
+
+def test_doubtful_pictures_are_named_with_what_is_wrong(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = folder / "train" / "good"
+    cv2.imwrite(str(good / "soft.png"), cv2.GaussianBlur(made.good(20), (0, 0), 2.0))
+    cv2.imwrite(str(good / "twice.png"), made.good(3))
+    assert run(folder, tmp_path / "a", "--json") == EXIT_OK
+    report = json.loads(capsys.readouterr().out)
+    kinds = {(flag["name"], flag["kind"], flag["of"]) for flag in report["doubts"]}
+    assert {("soft.png", "blurred", ""), ("twice.png", "near_duplicate", "plate 3.png")} <= kinds
+    assert report["guarantee"]["best"] == pytest.approx(1 / (report["guarantee"]["used"] + 1))
+    assert run(folder, tmp_path / "b") == EXIT_OK
+    said = capsys.readouterr().out
+    assert "twice.png shows the same as plate 3.png" in said
+    assert "can be guaranteed" in said

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 
 import pytest
+import typer.main
 from rich.console import Console
 
+from edge.apps import commands
 from edge.apps.bench.about import machine
 from edge.apps.bench.bench import GROUPS, BenchOptions
 from edge.apps.bench.table import BARS, Bar, rows, show
@@ -22,6 +24,7 @@ FIGURES = {
     "line": {"commit_p99_ms": 9.0, "gate_jitter_p999_ms": 1.0},
     "memory": {"total_mb": 300.0, "line_mb": 30.0},
     "start": {"first_verdict_s": 3.0},
+    "teach": {"teach_50_s": 2.5, "graph_over_backbone": 1.31, "coreset_ms_per_pick": 1.1, "teach_150_mb": 590.0},
     "rounds": 5,
     "machine": machine(),
 }  # fmt: skip
@@ -38,7 +41,7 @@ def test_every_bar_finds_its_figure() -> None:
     found = {row.name: row for row in rows(FIGURES)}
     assert set(BARS) <= set(found)
     missed = {name for name in BARS if not BARS[name].reached(found[name].value)}
-    assert missed == {"pipeline.heavy_ratio", "latency.p99_over_bare"}
+    assert missed == {"pipeline.heavy_ratio", "latency.p99_over_bare", "teach.graph_over_backbone"}
     assert found["transport.hq.ring / memcpy"].value == pytest.approx(0.1)
     assert "transport.vga.imagezmq_p50_ms" not in found
 
@@ -52,9 +55,15 @@ def test_the_table_says_what_is_missed_and_where_it_was_measured() -> None:
     assert "onnxruntime" in out.getvalue()
 
 
+def test_the_help_names_every_group() -> None:
+    command = getattr(typer.main.get_command(commands._typer), "commands", {})["bench"]
+    told = next(option.help for option in command.params if option.name == "only")
+    assert all(group in told for group in GROUPS)
+
+
 def test_a_group_of_the_bench_alone() -> None:
     assert BenchOptions().groups == GROUPS
-    assert BenchOptions(only=("start", "line")).groups == ("line", "start")
+    assert BenchOptions(only=("teach", "start", "line")).groups == ("line", "start", "teach")
     for wrong in ({"only": ("all",)}, {"rounds": 0}):
         with pytest.raises(UsageError):
             BenchOptions(**wrong)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""`edge evaluate`: a model package or a recipe, tried on pictures whose answer is known."""
