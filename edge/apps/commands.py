@@ -180,7 +180,7 @@ def teach(
     recipe: Annotated[Path | None, typer.Option(help="Recipe file whose locator is used; default: whole.")] = None,
     backbone: Annotated[str, typer.Option(help="efficientnet-lite2, or -lite0: faster, a little less sure.")] = "",
     size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the model's input, px.")] = 256,
-    rate: Annotated[float, typer.Option(help="Share of good parts that may be stopped.")] = 0.0,
+    rate: Annotated[float | None, typer.Option(help="Share of good parts that may be stopped; default 0.002.")] = None,
     threads: Annotated[int, typer.Option(min=1, max=64, help="Of the processor.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -200,7 +200,7 @@ def teach(
     log.setup("teach", "WARNING")
     request = teaching.Request(
         source=source, name=name, out=out, recipe=recipe, backbone=backbone or DEFAULT, side_px=size,
-        rate=rate or DEFAULT_RATE, threads=threads,
+        rate=DEFAULT_RATE if rate is None else rate, threads=threads,
     )  # fmt: skip
     with teaching.progress_bar() as step:
         outcome = teaching.run(request, step, SystemClock())

@@ -1,7 +1,7 @@
 """What the bench's chain judges: pictures of 1080p, and anomaly models that take about so long here.
 
-The models are what teaching makes: the backbone with position-wise Gaussians behind it, only at an input size at which
-this machine needs the wanted time. Their limits let every part pass: the bench measures how fast, not how well.
+The models are made as the demo's are: the backbone with position-wise Gaussians behind it, only at an input size at
+which this machine needs the wanted time. Their limits let every part pass: the bench measures how fast, not how well.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import onnx
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from edge.errors import UsageError
+from edge.inference.golden import read_picture
 from edge.inference.preprocess import Preprocessor
 from edge.inference.session import Graph, SessionOptions
 from edge.learning import bank, coreset, place
@@ -194,3 +197,26 @@ def test_the_place_counts_for_parts_that_lie_alike_and_not_for_loose_ones() -> N
     assert found[0].patches.shape[2] == found[0].space.components + 2
     assert found[1].space.place_weight == 0
     assert found[0].alignment < found[1].alignment
+
+
+def test_onnx_equals_numpy_on_real_pictures(shared_data: Path) -> None:
+    """Broken cookies, by a bank of whole ones."""
+    backbone = load_backbone(DEFAULT)
+    preprocess = backbone.preprocess(224, 288)
+    extractor, preprocessor = Extractor(backbone), Preprocessor(preprocess)
+    kept = FeatureStore(backbone.taps, bank.PLANS)
+    good = sorted((shared_data / "cookie/train/good").iterdir())[:6]
+    broken = sorted((shared_data / "cookie/test/broken").iterdir())[:3]
+    tensors = [preprocessor.tensor(read_picture(path, "cookie")) for path in (*good, *broken)]
+    for tensor in tensors:
+        kept.add(extractor.features(tensor))
+    space = bank.find_space(kept)
+    placed = Space(taps=space.taps, map_size=space.map_size, place_weight=bank.PLACE_WEIGHT)
+    patches = bank.all_patches(placed, kept)
+    fit = Memory(placed, patches[:6], lone(6)).fit()
+    graph = Graph(build_model(backbone, preprocess, fit), "cookie", ("score", "map"), SessionOptions())
+    for row, tensor in enumerate(tensors):
+        score, heat = graph.run(tensor)
+        expected = bank.anomaly_map(fit, patches[row])
+        assert np.abs(heat[0, 0] - expected).max() < 1e-3 * max(1.0, float(expected.max()))
+        assert score[0] == pytest.approx(expected.max(), rel=1e-3)
