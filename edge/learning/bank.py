@@ -255,7 +255,12 @@ class Memory:
 def anomaly_map(fit: BankFit, patches: Array) -> Array:
     """(h, w) float32: how many times farther a patch is than is usual, smoothed. The picture's score is the maximum."""
     squared = squared_distances(patches, fit.entries) / fit.usual
-    far = np.sqrt(np.maximum(squared.min(axis=1), np.float32(LEAST))).reshape(fit.space.map_size)
+    return heat(fit, squared.min(axis=1))
+
+
+def heat(fit: BankFit, least: Array) -> Array:
+    """(h, w) float32. least (h * w,): of each patch the least squared distance, over what is usual there."""
+    far = np.sqrt(np.maximum(least, np.float32(LEAST))).reshape(fit.space.map_size)
     if fit.mask is not None:
         far *= fit.mask
     size = (SMOOTHING_SIDE, SMOOTHING_SIDE)

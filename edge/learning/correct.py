@@ -29,7 +29,7 @@ from edge.learning.memory_file import MOST_VETOES, TaughtMemory
 from edge.learning.padim import FeatureStore
 from edge.learning.veto import Vetoes
 
-MOST_NEW = 128  # patches of one good part
+MOST_NEW = 128  # patches of one good part, and places in which it may be unlike the others
 MOST_ENTRIES = 2 * bank.ENTRIES
 MOST_EXEMPLARS = 8  # of one defective part
 _MARKED = 0.25  # of a cell: with so much of it in the marked place it belongs to it
@@ -199,11 +199,11 @@ class _Learner:
 
     def remember(self, name: str, patches: Array) -> int:
         """A good part: how many of its patches are remembered."""
-        inside = _inside(self._fit, patches)
-        self._good.append(inside)
+        self._good.append(_inside(self._fit, patches))
         usual_part = min(float(np.median(self._memory.scores)), _NEVER * self.bounds.unsure_from)
-        new, their_usual = _sticking_out(self._fit, inside, usual_part)
-        if len(new) > MOST_NEW:
+        new, their_usual = _sticking_out(self._fit, patches, usual_part)
+        stopped = bank.anomaly_map(self._fit, patches) >= self.bounds.unsure_from
+        if max(len(new), int(stopped.sum())) > MOST_NEW:
             raise Refused(
                 f"{name} is unlike the good parts in more than {MOST_NEW} places",
                 hint="is it good, and does it lie as the others do? then teach again with it",
@@ -241,7 +241,7 @@ class _Learner:
         odd = veto.oddness(self._fit, patches)
         if self._fit.mask is not None:
             odd = odd * self._fit.mask.ravel()
-        cells = self._oddest(patches) if marked is None else marked
+        cells = _around(bank.anomaly_map(self._fit, patches)) if marked is None else marked
         if not len(cells):
             raise Refused(f"the marked place of {name} is not on the part", hint="mark it in px of the picture given")
         chosen = cells[odd[cells] >= veto.LEAST_ODD[marked is not None]]
@@ -281,36 +281,38 @@ class _Learner:
         self.bounds = Bounds(unsure_from=limit, ng_from=limit * band)
         return name
 
-    def _oddest(self, patches: Array) -> NDArray[np.int64]:
-        """The hottest cell of the map and those around it."""
-        heat = bank.anomaly_map(self._fit, patches)
-        down, across = np.unravel_index(int(heat.argmax()), heat.shape)
-        near = np.zeros(heat.shape, np.bool_)
-        near[max(0, down - 1) : down + 2, max(0, across - 1) : across + 2] = True
-        return np.flatnonzero(near)
-
 
 def _inside(fit: BankFit, patches: Array) -> Array:
     return patches if fit.mask is None else patches[fit.mask.ravel() > 0]
 
 
 def _sticking_out(fit: BankFit, patches: Array, usual_part: float) -> tuple[Array, Array]:
-    """The fewest patches (greedy, worst first) after which none is odder than usual_part, and what is usual for each.
+    """The patches, hottest place of the map first, after which none of it is hotter than usual_part, and what is usual
+    for each. The map decides what a part scores, so a patch that is odd among usual ones is left alone.
 
     That much of a new place nobody knows: the usual distance of its nearest entry, not above the middle of all.
     """
     squared = bank.squared_distances(patches, fit.entries) / fit.usual
-    rows = np.flatnonzero(squared.min(axis=1) > usual_part**2)
-    nearest, left = fit.usual[squared[rows].argmin(axis=1)], squared[rows].min(axis=1)
-    usual = np.minimum(nearest, np.float32(np.median(fit.usual)))
+    usual = np.minimum(fit.usual[squared.argmin(axis=1)], np.float32(np.median(fit.usual)))
+    left = squared.min(axis=1)
     picks: list[int] = []
-    while len(rows) and left.max() > usual_part**2 and len(picks) <= MOST_NEW:
-        pick = int(left.argmax())
+    while len(picks) <= MOST_NEW:
+        hot = bank.heat(fit, left)
+        if float(hot.max()) <= usual_part:
+            break
+        around = _around(hot)
+        pick = int(around[left[around].argmax()])
         picks.append(pick)
-        near = bank.squared_distances(patches[rows], patches[rows[[pick]]])[:, 0] / usual[pick]
-        left = np.minimum(left, near)
-        left[pick] = 0
-    return patches[rows[picks]], np.asarray(usual[picks], np.float32)
+        left = np.minimum(left, bank.squared_distances(patches, patches[[pick]])[:, 0] / usual[pick])
+    return patches[picks], np.asarray(usual[picks], np.float32)
+
+
+def _around(heat: Array) -> NDArray[np.int64]:
+    """The hottest cell of the map and those around it."""
+    down, across = np.unravel_index(int(heat.argmax()), heat.shape)
+    near = np.zeros(heat.shape, np.bool_)
+    near[max(0, down - 1) : down + 2, max(0, across - 1) : across + 2] = True
+    return np.flatnonzero(near)
 
 
 def _stopped(scores: Sequence[float], limit: float) -> int:

@@ -215,7 +215,7 @@ def _effect(one: Effect) -> dict[str, Any]:
 def _effect_words(one: Effect) -> str:
     scores = f"score {one.score_before:.3f} -> {one.score_after:.3f}"
     if not one.defect:
-        return f"{one.name}: good, {one.entries} places remembered, {scores}"
+        return f"{one.name}: good, places remembered: {one.entries}, {scores}"
     if one.place is None:
         return f"{one.name}: defective, no place of it is unlike good parts, {scores}"
     across, down = (round(100 * share) for share in one.place)

@@ -187,6 +187,19 @@ def test_a_good_part_takes_back_exemplars_that_are_like_it(memory: TaughtMemory)
     assert found.effects[0].score_after < HIGH.unsure_from
 
 
+@pytest.mark.parametrize("number", range(20, 26))
+def test_of_a_good_part_that_passes_next_to_nothing_is_remembered(
+    memory: TaughtMemory, sight: Sight, number: int
+) -> None:  # fmt: skip
+    """However many single patches are odd: the map decides, and it is as usual."""
+    found = corrected(memory, part(made.good(number), defect=False))
+    (effect,) = found.effects
+    assert effect.score_before < HIGH.unsure_from
+    assert effect.entries <= 12
+    assert effect.score_after <= effect.score_before
+    assert effect.score_after <= max(float(np.median(memory.scores)), 1.0) + 1e-3
+
+
 def test_a_part_like_no_good_one_cannot_be_called_good(memory: TaughtMemory) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (128, 160, 3)).astype(np.uint8)
     with pytest.raises(Refused, match="unlike the good parts in more than 128 places"):
