@@ -61,30 +61,6 @@ svg { width: 100%; height: auto; overflow: visible; }
 {% set right = loop.last or x <= 120 %}
 <text x="{{ x + 4 if right else x - 4 }}" y="{{ -6 if loop.last or not right else -24 }}" font-size="14"
  text-anchor="{{ 'start' if right else 'end' }}">
-{{ title }}<b>{{ value }}</b><span class="small">{{ what }}</span></div>
-{% endfor %}
-</div>
-{% if notes %}
-<ul class="notes">
-{% for note in notes %}
-<li>{{ note }}</li>
-{% endfor %}
-</ul>
-{% endif %}
-{% if histogram %}
-{% set h = histogram %}
-<h2>{{ w("Scores") if h.single else w("Scores, 0 at the UNSURE limit and 1 at the NG limit") }}</h2>
-<svg viewBox="0 -40 {{ h.width }} {{ 2 * h.half + 64 }}" role="img">
-{% for x, height in h.up %}
-<rect x="{{ x }}" y="{{ h.half - height }}" width="{{ h.bar }}" height="{{ height }}" fill="#5aa9e6"/>
-{% endfor %}
-{% for x, height in h.down %}
-<rect x="{{ x }}" y="{{ h.half }}" width="{{ h.bar }}" height="{{ height }}" fill="#b3261e"/>
-{% endfor %}
-<line x1="0" x2="{{ h.width }}" y1="{{ h.half }}" y2="{{ h.half }}" stroke="#57606a"/>
-{% for title, x, value in h.limits %}
-<line x1="{{ x }}" x2="{{ x }}" y1="0" y2="{{ 2 * h.half }}" stroke="#1b1f24" stroke-dasharray="5 4"/>
-<text x="{{ x + 4 if loop.last else x - 4 }}" y="{{ -6 if loop.last or x > 120 else -24 }}" font-size="14" text-anchor="{{ 'start' if loop.last or x <= 120 else 'end' }}">
 {{ title }} {{ value }}</text>
 {% endfor %}
 <text x="0" y="{{ 2 * h.half + 18 }}" font-size="14">{{ h.ends[0] }}</text>
