@@ -41,9 +41,11 @@ def append_only(table: str, *, retention: bool) -> tuple[str, ...]:
 
 def version_of(connection: sqlite3.Connection, path: Path, schema: Schema) -> int:
     """How many migrations this database has had; 0 for an empty one. StoreError when it is not ours or is newer."""
-    application: int = connection.execute("PRAGMA application_id").fetchone()[0]
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables: int = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    # In one statement, and so at one moment: another process may be making the database now.
+    application, version, tables = connection.execute(
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), "
+        "(SELECT count(*) FROM sqlite_master)"
+    ).fetchone()
     if application == version == tables == 0:
         return 0
     if application != schema.application_id:
