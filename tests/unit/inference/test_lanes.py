@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from edge.clock import SystemClock
+from edge.clock import MS, SECOND, ManualClock, SystemClock
 from edge.inference.lanes import Lane, Wake
 
 
@@ -66,3 +68,84 @@ def test_a_defect_in_a_job_is_raised_where_it_is_noticed(wake: Wake) -> None:
     with pytest.raises(ZeroDivisionError):
         _all(lane, wake)
     lane.close()
+
+
+def _finished(lane: Lane) -> list[tuple[Any, Any]]:
+    until = time.monotonic() + 5
+    while not (done := lane.finished()):
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    return done
+
+
+def test_a_lane_gives_back_its_results_in_order_and_wakes(wake: Wake) -> None:
+    lane = Lane("work", 2, wake, SystemClock())
+    try:
+        lane.submit("a", lambda: 1)
+        lane.submit("b", lambda: 2)
+        done: list[tuple[Any, Any]] = []
+        while len(done) < 2:
+            done += _finished(lane)
+        assert done == [("a", 1), ("b", 2)]
+        assert lane.depth == lane.busy_ns() == 0
+    finally:
+        lane.close()
+
+
+def test_a_lane_knows_how_full_and_how_busy_it_is(wake: Wake) -> None:
+    clock, gate, begun = ManualClock(), threading.Event(), threading.Event()
+    lane = Lane("work", 2, wake, clock)
+
+    def stuck() -> None:
+        begun.set()
+        gate.wait(5)
+
+    try:
+        lane.submit("a", stuck)
+        lane.submit("b", lambda: None)
+        assert begun.wait(5)
+        assert not lane.room
+        clock.advance_ms(6000)
+        assert lane.busy_ns() == 6 * SECOND
+    finally:
+        gate.set()
+        lane.close()
+
+
+def test_a_lane_of_two_threads_gives_back_what_is_done_and_knows_the_longest(wake: Wake) -> None:
+    clock, gate, begun = ManualClock(), threading.Event(), threading.Event()
+    lane = Lane("work", 4, wake, clock, threads=2)
+
+    def long() -> str:
+        begun.set()
+        assert gate.wait(5)
+        return "long"
+
+    lane.submit(1, long)
+    assert begun.wait(5)
+    clock.advance_ms(30)
+    for token in (2, 3, 4):
+        lane.submit(token, lambda: "short")
+    assert not lane.room
+    done: list[tuple[int, str]] = []
+    until = time.monotonic() + 5
+    while len(done) < 3 and time.monotonic() < until:
+        done += lane.finished()
+    assert sorted(done) == [(2, "short"), (3, "short"), (4, "short")]
+    assert (lane.depth, lane.busy_ns()) == (1, 30 * MS)
+    gate.set()
+    while lane.depth and time.monotonic() < until:
+        done += lane.finished()
+    assert done[-1] == (1, "long")
+    assert lane.busy_ns() == 0
+    lane.close()
+
+
+def test_a_defect_of_ours_ends_the_process_not_only_a_thread(wake: Wake) -> None:
+    lane = Lane("work", 2, wake, SystemClock())
+    try:
+        lane.submit("a", lambda: [][0])
+        with pytest.raises(IndexError):
+            _finished(lane)
+    finally:
+        lane.close()
