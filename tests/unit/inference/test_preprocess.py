@@ -150,14 +150,17 @@ def test_a_scratch_survives_along_a_side_that_is_squeezed_most() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(3, 9), st.floats(1, 1.99), st.integers(0, 9999))
 def test_light_is_neither_lost_nor_moved_by_halving_first(factor: int, more: float, seed: int) -> None:
-    """Against exact areas of the whole picture: every 4 x 4 px of the result keep their light within four levels."""
+    """Against exact areas of the whole picture: every 4 x 4 px of the result keep their light within five levels.
+
+    And the whole within half a level: each of up to three roundings moves the mean by an eighth.
+    """
     width, height = round(64 * factor * more), 48 * factor
     rough = np.random.default_rng(seed).integers(0, 256, (height // 3, width // 3, 3), np.uint8)
     picture = np.asarray(cv2.resize(rough, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
     small = resized(picture, 64, 48).astype(np.float64)
     off = (small - _by_area(picture, 64, 48)).reshape(12, 4, 16, 4, 3).mean(axis=(1, 3))
-    assert np.abs(off.mean()) < 0.3
-    assert np.abs(off).max() < 4
+    assert np.abs(off.mean()) < 0.5
+    assert np.abs(off).max() < 5
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
