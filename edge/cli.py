@@ -47,7 +47,7 @@ def _serve(name: str, arguments: list[str]) -> int:
     from edge import log, service
     from edge.settings import station as stations
 
-    _die_with_parent()
+    die_with_parent()
     station_file, rest = _take_station(arguments)
     wanted = 1 if name == "capture" else 0
     if len(rest) != wanted or any(word.startswith("-") for word in rest):
@@ -84,7 +84,7 @@ def _body(name: str) -> Callable[..., None]:
     return body
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Under `edge run`, end when it ends, however it ends (prctl(2), PR_SET_PDEATHSIG)."""
     import os
 

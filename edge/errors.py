@@ -8,6 +8,7 @@
     |- ModelError             a model package is malformed, does not fit, or fails its golden parts
     |- SourceError            a camera, video or folder gives no frames
     |  `- SourceLost          it gave frames and stopped; capture retries
+    |- CalibrationError       a camera cannot be calibrated with these pictures, or a profile does not fit
     |- RingError              shared memory cannot be made or attached
     |- WireError              a message is malformed (counted and dropped, never fatal)
     |- StoreError             a database cannot be used
@@ -70,6 +71,10 @@ class SourceError(EdgeError):
 
 
 class SourceLost(SourceError):
+    pass
+
+
+class CalibrationError(EdgeError):
     pass
 
 

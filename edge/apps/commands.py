@@ -12,7 +12,9 @@ from typing import Annotated
 import typer
 
 from edge import __version__
+from edge.apps.calibrate import calibrate
 from edge.apps.learning.commands import learning
+from edge.apps.teach.commands import teach
 from edge.errors import EXIT_OK, EXIT_USAGE
 
 _typer = typer.Typer(
@@ -23,6 +25,8 @@ _typer = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _typer.add_typer(learning)
+_typer.add_typer(calibrate)
+_typer.command()(teach)
 
 
 @_typer.callback(invoke_without_command=True)
@@ -173,41 +177,6 @@ def inspect(
 
 
 @_typer.command()
-def teach(
-    source: Annotated[Path, typer.Argument(help="Folder of pictures of good parts, or an MVTec layout (train/good).")],
-    name: Annotated[str, typer.Option(help="Of the new model and recipe.")],
-    out: Annotated[Path | None, typer.Option(help="New folder, or a .zip for the model; default ./NAME.")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="Recipe file whose locator is used; default: whole.")] = None,
-    backbone: Annotated[str, typer.Option(help="efficientnet-lite2, or -lite0: faster, a little less sure.")] = "",
-    size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the model's input, px.")] = 256,
-    rate: Annotated[float | None, typer.Option(help="Share of good parts that may be stopped; default 0.002.")] = None,
-    threads: Annotated[int, typer.Option(min=1, max=64, help="Of the processor.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
-    """Teach a detector from pictures of good parts: a model package and a recipe that `edge inspect` judges with."""
-    import json
-    import os
-
-    # Before numpy is loaded: its threads spin, and cost more than they give beside any other work.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
-
-    from edge import log
-    from edge.apps import teach as teaching
-    from edge.clock import SystemClock
-    from edge.learning.backbone import DEFAULT
-    from edge.learning.threshold import DEFAULT_RATE
-
-    log.setup("teach", "WARNING")
-    request = teaching.Request(
-        source=source, name=name, out=out, recipe=recipe, backbone=backbone or DEFAULT, side_px=size,
-        rate=DEFAULT_RATE if rate is None else rate, threads=threads,
-    )  # fmt: skip
-    with teaching.progress_bar() as step:
-        outcome = teaching.run(request, step, SystemClock())
-    typer.echo(json.dumps(outcome.report()) if as_json else "\n".join(outcome.lines()))
-
-
-@_typer.command()
 def evaluate(
     model: Annotated[
         Path, typer.Argument(help="A model package (folder or .zip), a recipe's file, or what teach made.")
@@ -218,6 +187,7 @@ def evaluate(
     camera: Annotated[str | None, typer.Option(help="Which view, where the recipe has several.")] = None,
     language: Annotated[str, typer.Option(help="Words of the report: en or vi.")] = "en",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    progress: Annotated[bool, typer.Option("--progress", help="JSON lines on stderr say how far it has come.")] = False,
 ) -> None:
     """Try a detector on parts whose answer is known: AUROC, AU-PRO, false rejects, escapes, latency, worst misses."""
     import json
@@ -230,7 +200,7 @@ def evaluate(
     from edge import log
     from edge.apps.evaluate import evaluate as evaluating
     from edge.apps.evaluate.words import EvaluateWords
-    from edge.apps.teach import progress_bar
+    from edge.apps.progress import progress_shown
     from edge.clock import SystemClock
     from edge.service import Stop
 
@@ -238,7 +208,7 @@ def evaluate(
     words, stop = EvaluateWords(language), Stop()
     stop.install()
     request = evaluating.Request(model=model, source=source, models=models, camera=camera, out=out)
-    with progress_bar() as step:
+    with progress_shown(progress) as step:
         outcome = evaluating.run(request, words, step, SystemClock(), stop)
     typer.echo(json.dumps(outcome.report, ensure_ascii=False) if as_json else "\n".join(outcome.lines))
     if outcome.incomplete is not None:

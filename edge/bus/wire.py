@@ -141,7 +141,11 @@ class GateDone(Message, frozen=True):
 
 
 class LineState(Message, frozen=True):
-    """What `line` is doing: on every change and once a second. `preparing`: the recipe inference shall load next."""
+    """What `line` is doing: on every change and once a second. `preparing`: the recipe inference shall load next.
+
+    trial: the active recipe is being challenged; nothing passes until that is over. coming_lot: begins when
+    `preparing` is loaded, "" for none.
+    """
 
     epoch: int
     mode: Mode
@@ -155,6 +159,8 @@ class LineState(Message, frozen=True):
     bypass_until_ns: int
     in_flight: int
     counts: dict[str, int]
+    trial: bool = False
+    coming_lot: str = ""
 
 
 # --- commands to line, and the reply ------------------------------------------------------------------------
@@ -168,14 +174,22 @@ class SetMode(Message, frozen=True):
 
 
 class ActivateRecipe(Message, frozen=True):
+    """trial: to be challenged: only in SETUP, and the line then judges but lets nothing pass. The same recipe without
+    it ends the trial."""
+
     name: str
     version: int
     by: str
+    trial: bool = False
 
 
 class SetLot(Message, frozen=True):
+    """recipe: (name, version) that becomes active with the lot, at one moment: the lot begins when it is loaded, or
+    cannot be."""
+
     lot: str
     by: str
+    recipe: tuple[str, int] | None = None
 
 
 class SetPurpose(Message, frozen=True):

@@ -183,15 +183,26 @@ def is_picture(path: Path) -> bool:
 
 def decode_picture(path: Path, channels: int) -> Pixels | None:
     """(height, width, channels) uint8, BGR or grey; None when it is no picture. Deeper ones become 8 bit."""
+    data = read_picture(path)
+    return None if data is None else decode_bytes(data, channels)
+
+
+def read_picture(path: Path) -> bytes | None:
+    """The file's bytes, as `decode_bytes` takes them; None when it cannot be read, is empty or larger than any picture."""
     try:
         with path.open("rb") as file:
-            data = np.frombuffer(file.read(_MAX_FILE_BYTES + 1), np.uint8)
+            data = file.read(_MAX_FILE_BYTES + 1)
     except OSError:
         return None
-    if not 0 < data.size <= _MAX_FILE_BYTES:
-        return None
+    return data if 0 < len(data) <= _MAX_FILE_BYTES else None
+
+
+def decode_bytes(data: bytes, channels: int) -> Pixels | None:
+    """As `decode_picture`, from what `read_picture` gave."""
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE)
+        picture = cv2.imdecode(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE
+        )
     except cv2.error:
         return None
     return None if picture is None else np.asarray(picture, np.uint8).reshape(*picture.shape[:2], channels)

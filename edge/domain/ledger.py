@@ -87,7 +87,8 @@ class EventRecord:
 class LineMemory:
     """What `line` must know again after a restart. The ledger is the authority.
 
-    recipe_ready: JSON of the RecipeReady last committed ("" for none). bypass is never restored.
+    recipe_ready: JSON of the RecipeReady last committed ("" for none). bypass is never restored. coming_lot: waits for
+    its recipe ("" for none).
     """
 
     mode: Mode
@@ -96,6 +97,7 @@ class LineMemory:
     lot_on_hold: bool
     purpose: Purpose
     recipe_ready: str
+    coming_lot: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,16 @@ class Resize(StrEnum):
     FIT = "fit"  # aspect ratio kept, the rest padded with the mean
 
 
+class Input(StrEnum):
+    """What the graph takes, by the name of its one input."""
+
+    IMAGE = "image"  # float32 (1, 3, height, width): resized and normalised before
+    REGION = "region"  # uint8 (1, any height, any width, 3), BGR: the graph does all of it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preprocess:
-    """From a BGR uint8 picture (H, W, 3) to the model's float32 input (1, 3, height, width).
+    """From a BGR uint8 picture (H, W, 3) to what the network sees, float32 (1, 3, height, width).
 
     Resized (by area when it shrinks), optionally to RGB, then `(value - mean) / std` per channel, values 0 to 255.
     """
@@ -64,8 +71,9 @@ class Golden:
 class Manifest:
     """What the package promises. `files`: path -> SHA-256 (64 hex) of every file but the manifest itself.
 
-    Anomaly models: input `image` float32 (1,3,H,W); outputs `score` (1,) and `map` (1,1,h,w), higher is worse.
-    Classification: input `image`; output `probabilities` (1, classes) that sum to 1.
+    input: who does what `preprocess` says, we or the graph; older manifests do not name it, then it is we.
+    Anomaly models: outputs `score` (1,) and `map` (1,1,h,w), higher is worse.
+    Classification: output `probabilities` (1, classes) that sum to 1.
     tolerance: how far a golden score may be off (relative to max(1, |score|)).
     """
 
@@ -83,6 +91,7 @@ class Manifest:
     golden: tuple[Golden, ...] = ()
     tolerance: float = 1e-3
     training: dict[str, str | int | float | bool] | None = None
+    input: Input = Input.IMAGE
 
     def __post_init__(self) -> None:
         check_name(self.name, "model")
@@ -95,6 +104,8 @@ class Manifest:
                 raise ModelError(f"model {self.name}: {path[:60]!r} leaves the package")
         if self.kind is ModelKind.CLASSIFICATION and not 2 <= len(self.classes) <= 1000:
             raise ModelError(f"model {self.name}: a classifier names 2 to 1000 classes")
+        if self.input is Input.REGION and self.preprocess.resize is not Resize.STRETCH:
+            raise ModelError(f"model {self.name}: a graph that takes regions stretches them", hint="use resize stretch")
         if not 0 < self.tolerance <= 0.1:
             raise ModelError(f"model {self.name}: tolerance {self.tolerance} is outside 0 to 0.1")
 
@@ -121,4 +132,6 @@ def load_manifest(data: bytes) -> Manifest:
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
-    return _ADAPTER.dump_json(manifest, indent=1)
+    """An input that older releases know too is not named, so that they can read the manifest."""
+    unnamed = {"input"} if manifest.input is Input.IMAGE else None
+    return _ADAPTER.dump_json(manifest, indent=1, exclude=unnamed)

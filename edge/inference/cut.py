@@ -16,7 +16,7 @@ import numpy as np
 from edge.domain.geometry import Rect
 from edge.domain.recipe import Locate, LocateKind
 from edge.inference.located import Affine, compose, inverse, transform
-from edge.inference.preprocess import Preprocessor
+from edge.inference.preprocess import Feed
 from edge.inference.rectify import Pixels
 
 _MARGIN_PX = 2  # what bilinear interpolation reads beyond the corners
@@ -37,7 +37,7 @@ class Cutter:
     height: int
 
     @classmethod
-    def plan(cls, locate: Locate, region: Rect | None, preprocessor: Preprocessor) -> Cutter:
+    def plan(cls, locate: Locate, region: Rect | None, preprocessor: Feed) -> Cutter:
         """For this model input. The region must lie in the aligned picture (whoever loads the recipe checks)."""
         rect = region or Rect(x=0, y=0, width=locate.width_px, height=locate.height_px)
         width, height = preprocessor.picture_size(rect.width, rect.height)

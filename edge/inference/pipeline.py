@@ -27,7 +27,7 @@ from edge.inference.decode.classification import ClassificationDecoder
 from edge.inference.locate import make_locator
 from edge.inference.located import Affine, NotLocated
 from edge.inference.picture import PictureCheck
-from edge.inference.preprocess import Tensor
+from edge.inference.preprocess import Fed
 from edge.inference.rectify import Pixels, Rectify, Uncalibrated
 from edge.inference.session import Model, Outputs
 
@@ -67,9 +67,10 @@ class LoadedCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prepared:
-    """A located part as model inputs, one for each check. Give it back with `release` after `infer`."""
+    """A located part as model inputs, one for each check: copies, nothing of the frame. Give it back with `release`
+    after `infer`."""
 
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[Fed, ...]
     matrix: Affine
     placement: Placement
     frame_size: tuple[int, int]
@@ -90,7 +91,7 @@ class RecipeRunner:
         self._rectify: Rectify = rectify or Uncalibrated()
         self._locator = make_locator(view.locate)
         self._picture = PictureCheck(view.picture) if view.picture else None
-        self._free: deque[tuple[Tensor, ...]] = deque()
+        self._free: deque[tuple[Fed, ...]] = deque()
 
     def prepare(self, frame: Pixels, identity: tuple[int, int] = (0, 0)) -> Prepared | Decision:
         """frame: (H, W, 1 or 3) uint8, BGR when 3, only read. identity: its epoch and seq, to know a frozen picture.
@@ -179,7 +180,7 @@ class RecipeRunner:
         size = (frame.shape[1], frame.shape[0])
         return Prepared(tensors=tensors, matrix=found.matrix, placement=found.placement, frame_size=size)
 
-    def _fill(self, frame: Pixels, matrix: Affine) -> tuple[Tensor, ...]:
+    def _fill(self, frame: Pixels, matrix: Affine) -> tuple[Fed, ...]:
         tensors = self._buffers()
         cuts: dict[Cutter, Pixels] = {}
         for one, tensor in zip(self.checks, tensors, strict=True):
@@ -188,7 +189,7 @@ class RecipeRunner:
             one.model.preprocessor.fill(cuts[one.cutter], tensor)
         return tensors
 
-    def _buffers(self) -> tuple[Tensor, ...]:
+    def _buffers(self) -> tuple[Fed, ...]:
         try:
             return self._free.pop()
         except IndexError:
@@ -204,7 +205,7 @@ class RecipeRunner:
         return None
 
 
-def _run(model: Model, tensor: Tensor) -> Outputs | None:
+def _run(model: Model, tensor: Fed) -> Outputs | None:
     try:
         return model.run(tensor)
     except ModelError as error:

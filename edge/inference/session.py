@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge import log
-from edge.domain.model import Manifest, ModelKind
+from edge.domain.model import Input, Manifest, ModelKind
 from edge.errors import ModelError, ServiceError
-from edge.inference.preprocess import Preprocessor, Tensor
+from edge.inference.preprocess import Fed, feed_for
 
 _log = log.get(__name__)
 
 CPU = "CPUExecutionProvider"
-INPUT = "image"
+_TYPES = {Input.IMAGE: "tensor(float)", Input.REGION: "tensor(uint8)"}
 OUTPUTS = {ModelKind.ANOMALY: ("score", "map"), ModelKind.CLASSIFICATION: ("probabilities",)}
 _FAILURES = (
     *("Fail", "EPFail", "EngineError", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoModel"),
@@ -65,7 +65,7 @@ class Model:
         self.manifest = package.manifest
         self.digest = package.model_digest
         self.options = options
-        self.preprocessor = Preprocessor(package.manifest.preprocess)
+        self.preprocessor = feed_for(package.manifest)
         self.providers: tuple[str, ...] = tuple(session.get_providers())
         self._names = list(OUTPUTS[package.manifest.kind])
         self._session = session
@@ -87,10 +87,13 @@ class Model:
     def name(self) -> str:
         return self.manifest.reference
 
-    def run(self, tensor: Tensor) -> Outputs:
-        """tensor: float32 (1, 3, H, W). The outputs named in OUTPUTS, as they come. ModelError when it fails."""
+    def run(self, tensor: Fed) -> Outputs:
+        """tensor: as `preprocessor` makes it; a graph that takes regions takes them of any size.
+
+        The outputs named in OUTPUTS, as they come. ModelError when it fails.
+        """
         try:
-            return tuple(self._session.run(self._names, {INPUT: tensor}))
+            return tuple(self._session.run(self._names, {self.manifest.input: tensor}))
         except _failures() as error:
             raise ModelError(f"model {self.name} failed: {_short(error)}", hint="run edge model check") from error
 
@@ -110,10 +113,11 @@ class Model:
         self.map_shape = shapes["map"][2:]
 
     def _check_input(self) -> None:
-        inputs = self._session.get_inputs()
-        if [one.name for one in inputs] != [INPUT] or inputs[0].type != "tensor(float)":
+        inputs, takes = self._session.get_inputs(), self.manifest.input
+        if [one.name for one in inputs] != [takes] or inputs[0].type != _TYPES[takes]:
             raise self._misfit(f"its inputs are {', '.join(f'{one.name} {one.type}' for one in inputs) or 'missing'}")
-        wanted = (1, 3, self.manifest.preprocess.height, self.manifest.preprocess.width)
+        height, width = self.manifest.preprocess.height, self.manifest.preprocess.width
+        wanted = (1, 3, height, width) if takes is Input.IMAGE else (1, height, width, 3)
         shape = inputs[0].shape
         fixed = [(have, want) for have, want in zip(shape, wanted, strict=False) if isinstance(have, int)]
         if len(shape) != 4 or any(have != want for have, want in fixed):
@@ -127,23 +131,30 @@ class Model:
 
 
 class Graph:
-    """Any float32 ONNX graph with the one input `image`, its outputs by name: what teaching runs a backbone with.
+    """Any ONNX graph with one input, its outputs by name: what teaching runs a backbone with.
 
     `run` may be called from one thread at a time; it releases the GIL.
     """
 
-    def __init__(self, source: str | bytes, name: str, outputs: tuple[str, ...], options: SessionOptions) -> None:
+    def __init__(
+        self,
+        source: str | bytes,
+        name: str,
+        outputs: tuple[str, ...],
+        options: SessionOptions,
+        takes: Input = Input.IMAGE,
+    ) -> None:
         """source: the file's path or its content. ModelError when it cannot be loaded or lacks an output."""
-        self._name, self._outputs = name, list(outputs)
+        self._name, self._outputs, self._takes = name, list(outputs), takes
         self._session = _session(source, name, options)
         missing = set(outputs) - {one.name for one in self._session.get_outputs()}
-        if missing or [one.name for one in self._session.get_inputs()] != [INPUT]:
+        if missing or [one.name for one in self._session.get_inputs()] != [takes]:
             raise ModelError(f"{name} is not built as its manifest says", hint="install it again")
 
-    def run(self, tensor: Tensor) -> Outputs:
-        """tensor: float32 (1, 3, H, W). ModelError when it fails."""
+    def run(self, tensor: Fed) -> Outputs:
+        """tensor: float32 (1, 3, H, W), or uint8 (1, H, W, 3) for a region. ModelError when it fails."""
         try:
-            return tuple(self._session.run(self._outputs, {INPUT: tensor}))
+            return tuple(self._session.run(self._outputs, {self._takes: tensor}))
         except _failures() as error:
             raise ModelError(f"{self._name} failed: {_short(error)}") from error
 

@@ -25,8 +25,9 @@ from edge.learning.padim import SMOOTHING_CELLS, SMOOTHING_SIDE, FeatureStore, T
 
 Array = NDArray[np.float32]
 
-PLANS = (TapPlan(kept=0, pooled=True), TapPlan(kept=0, pooled=True))
-"""Both taps are averaged over 3 x 3 cells; how many components are kept is for both together."""
+PLANS = (TapPlan(kept=0, pooled=True, soft=True), TapPlan(kept=0, pooled=True))
+"""Both taps are averaged over 3 x 3 cells, the fine one softly (docs/decisions/0017); how many components are kept is
+for both together."""
 
 ENTRIES = 1000
 COMPONENTS = 64
@@ -43,11 +44,15 @@ _EVEN = 0.5  # share of the entries' (geometric) mean, against each one's own
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TapView:
-    """projection (d, C), offset (d,), float32: from one tap's features to its share of a patch's components."""
+    """projection (d, C), offset (d,), float32: from one tap's features to its share of a patch's components.
+
+    soft: how they are averaged over cells (`edge.learning.padim.pooled`).
+    """
 
     tap: str
     projection: Array
     offset: Array
+    soft: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,6 +71,11 @@ class Space:
         return len(self.taps[0].offset)
 
     @property
+    def plans(self) -> tuple[TapPlan, ...]:
+        """How a store must keep features for this space."""
+        return tuple(TapPlan(kept=0, pooled=True, soft=view.soft) for view in self.taps)
+
+    @property
     def places(self) -> Array:
         """(h * w, 2) down and across, in longer sides of the map, weighted."""
         height, width = self.map_size
@@ -73,7 +83,7 @@ class Space:
         return np.asarray(np.stack([down, across], axis=1) * (self.place_weight / max(height, width)), np.float32)
 
     def patches(self, row: Features) -> Array:
-        """(h * w, components, + 2 with places) float32. row: as a store with the plans of this module keeps it."""
+        """(h * w, components, + 2 with places) float32. row: as a store with these plans keeps it."""
         height, width = self.map_size
         total = np.zeros((height, width, self.components), np.float32)
         for view, features in zip(self.taps, row, strict=True):
@@ -88,13 +98,20 @@ class Space:
 class BankFit:
     """entries (K, D) float32: patches of the space. usual (K,): squared distance that is usual for each.
 
-    mask (h, w) float32: 1 where the part is, 0 beside it; None: everywhere.
+    mask (h, w) float32: 1 where the part is, 0 beside it; None: everywhere. level: the lowest score of good
+    parts; 0: calibrated distances alone (`heat`).
     """
 
     space: Space
     entries: Array
     usual: Array
     mask: Array | None = None
+    level: float = 0.0
+
+    @property
+    def even(self) -> Array:
+        """(K,) over `usual`: its middle for every entry alike, for distances that are not calibrated."""
+        return np.asarray(self.usual / np.exp(np.log(self.usual).mean(dtype=np.float64)), np.float32)
 
 
 def find_space(store: FeatureStore, components: int = COMPONENTS) -> Space:
@@ -144,6 +161,7 @@ def _standardised(store: FeatureStore, number: int) -> TapView:
         tap=store.taps[number].name,
         projection=projection.astype(np.float32),
         offset=(projection @ -mean).astype(np.float32),
+        soft=store.plans[number].soft,
     )
 
 
@@ -173,16 +191,28 @@ class Memory:
         self._sources = fold_of[rows // (len(flat) // len(pictures))]
         self._banks, nearest = self._without()
         self._sums, self._counts = self._distances(nearest)
+        self._left_out = [self._unseen(fold) for fold in range(len(folds))]
+        fit = self._fit()
+        peaks = [float(heat(fit, *least).max()) for fold in self._left_out for least in fold]
+        self._level = min(peaks)
 
     def fit(self) -> BankFit:
-        usual = self._usual(range(len(self._folds)))
-        return BankFit(space=self._space, entries=self.entries, usual=usual, mask=self._mask)
+        return self._fit(self._level)
 
     def held_out(self, fold: int) -> list[Array]:
         """The maps (h, w) of that fold's pictures, by what the others have shown."""
+        fit = self.fit()
+        return [heat(fit, *least) for least in self._left_out[fold]]
+
+    def _fit(self, level: float = 0.0) -> BankFit:
+        usual = self._usual(range(len(self._folds)))
+        return BankFit(space=self._space, entries=self.entries, usual=usual, mask=self._mask, level=level)
+
+    def _unseen(self, fold: int) -> list[tuple[Array, Array]]:
+        """`least_of` that fold's pictures, by what the others have shown."""
         usual = self._usual([one for one in range(len(self._folds)) if one != fold])
-        fit = BankFit(space=self._space, entries=self._banks[fold], usual=usual, mask=self._mask)
-        return [anomaly_map(fit, self._pictures[picture]) for picture in self._folds[fold]]
+        fit = BankFit(space=self._space, entries=self._banks[fold], usual=usual)
+        return [least_of(fit, squared_distances(self._pictures[row], fit.entries)) for row in self._folds[fold]]
 
     def _without(self) -> tuple[Array, Array]:
         """(folds, K, D) twice: the bank without each fold, as it would be chosen, and as the nearest patches of the
@@ -253,18 +283,31 @@ class Memory:
 
 
 def anomaly_map(fit: BankFit, patches: Array) -> Array:
-    """(h, w) float32: how many times farther a patch is than is usual, smoothed. The picture's score is the maximum."""
-    squared = squared_distances(patches, fit.entries) / fit.usual
-    return heat(fit, squared.min(axis=1))
+    """(h, w) float32: how many times farther than usual a patch is, smoothed. The picture's score is the maximum."""
+    return heat(fit, *least_of(fit, squared_distances(patches, fit.entries)))
 
 
-def heat(fit: BankFit, least: Array) -> Array:
-    """(h, w) float32. least (h * w,): of each patch the least squared distance, over what is usual there."""
-    far = np.sqrt(np.maximum(least, np.float32(LEAST))).reshape(fit.space.map_size)
+def least_of(fit: BankFit, squared: Array) -> tuple[Array, Array]:
+    """(n,) twice, of squared distances (n, K) to the entries: the least over each one's own usual distance, and the
+    least over the usual distance of all."""
+    calibrated = squared / fit.usual
+    return calibrated.min(axis=1), np.asarray((calibrated * fit.even).min(axis=1), np.float32)
+
+
+def heat(fit: BankFit, calibrated: Array, plain: Array) -> Array:
+    """(h, w) float32. Both (h * w,), as `least_of` gives them.
+
+    Calibrated distances tell better whether a part is good, plain ones better where it is not: what varies much among
+    good parts is also where they break. So what every good part reaches is ordered by plain distances, and what goes
+    beyond by calibrated ones; the score, the maximum, hardly changes (docs/decisions/0017).
+    """
+    near, far = (np.sqrt(np.maximum(one, np.float32(LEAST))) for one in (plain, calibrated))
+    level = np.float32(fit.level)
+    total = (np.minimum(near, level) + np.maximum(far - level, 0)).reshape(fit.space.map_size)
     if fit.mask is not None:
-        far *= fit.mask
+        total *= fit.mask
     size = (SMOOTHING_SIDE, SMOOTHING_SIDE)
-    return np.asarray(cv2.GaussianBlur(far, size, SMOOTHING_CELLS, borderType=cv2.BORDER_REFLECT_101), np.float32)
+    return np.asarray(cv2.GaussianBlur(total, size, SMOOTHING_CELLS, borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
 def squared_distances(patches: Array, entries: Array) -> Array:

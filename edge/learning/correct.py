@@ -17,13 +17,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.domain.geometry import Rect
 from edge.domain.model import Preprocess
 from edge.errors import ModelError, Refused
 from edge.inference.preprocess import Preprocessor
 from edge.inference.rectify import Pixels
 from edge.inference.session import SessionOptions
 from edge.learning import bank, bank_graph, veto
-from edge.learning.backbone import Backbone, Extractor, load_backbone
+from edge.learning.backbone import Backbone, Extractor, Features, load_backbone
 from edge.learning.bank import Array, BankFit
 from edge.learning.memory_file import MOST_VETOES, TaughtMemory
 from edge.learning.padim import FeatureStore
@@ -43,7 +44,7 @@ class JudgedPart:
     """A part and what a person says of it. picture: (h, w, 3) uint8 BGR at the model's size (`SampleCutter.cut`).
 
     sha256: of the picture that was given. marked (h, w) uint8: how much of each px lies in the marked place; None:
-    nobody marked one.
+    nobody marked one. place: the same in px of the picture that was given. limit: nothing is to be learnt from it.
     """
 
     name: str
@@ -51,6 +52,8 @@ class JudgedPart:
     sha256: str
     defect: bool
     marked: NDArray[np.uint8] | None = None
+    place: Rect | None = None
+    limit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +107,22 @@ class Sight:
         self._extractor = Extractor(backbone, SessionOptions())
         self._preprocessor = Preprocessor(preprocess)
 
-    def patches(self, picture: Pixels) -> Array:
-        """(h * w, D) of a picture at the model's size."""
+    def features(self, picture: Pixels) -> Features:
+        """Of a picture at the model's size."""
         tensor = self._preprocessor.tensor(picture)
         if self._memory.part:
             tensor = self._memory.part.apply(tensor, self._preprocess)
-        store = FeatureStore(self._backbone.taps, bank.PLANS)
-        store.add(self._extractor.features(tensor))
-        return self._memory.fit.space.patches(store.row(0))
+        return self._extractor.features(tensor)
+
+    def patches(self, picture: Pixels) -> Array:
+        """(h * w, D) of a picture at the model's size."""
+        return self.patches_of(self.features(picture))
+
+    def patches_of(self, features: Features) -> Array:
+        space = self._memory.fit.space
+        store = FeatureStore(self._backbone.taps, space.plans)
+        store.add(features)
+        return space.patches(store.row(0))
 
     def marked_cells(self, marked: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Cells of the map that lie in the marked place; of a small one those that hold most of it."""
@@ -143,7 +154,10 @@ def score_map(memory: TaughtMemory, patches: Array) -> Array:
 def correct(
     memory: TaughtMemory, parts: Sequence[JudgedPart], bounds: Bounds, preprocess: Preprocess, backbone: Backbone
 ) -> Corrected:  # fmt: skip
-    """bounds: of the recipe, or of the package. Refused when a part cannot be learnt; nothing is half learnt then."""
+    """bounds: of the recipe, or of the package. Refused when a part cannot be learnt; nothing is half learnt then.
+
+    parts: without limit samples.
+    """
     sight = Sight(memory, preprocess, backbone)
     seen = [sight.patches(part.picture) for part in parts]
     before = [float(score_map(memory, patches).max()) for patches in seen]
@@ -175,7 +189,7 @@ def correct(
     ]
     return Corrected(
         memory=learnt,
-        model=bank_graph.build_model(backbone, preprocess, learnt.fit, learnt.part, learnt.vetoes),
+        model=bank_graph.build_model(backbone, preprocess, learnt.fit, learnt.part, learnt.vetoes, int8=learnt.int8),
         bounds_before=bounds,
         bounds=learner.bounds,
         effects=tuple(effects),
@@ -292,18 +306,20 @@ def _sticking_out(fit: BankFit, patches: Array, usual_part: float) -> tuple[Arra
 
     That much of a new place nobody knows: the usual distance of its nearest entry, not above the middle of all.
     """
-    squared = bank.squared_distances(patches, fit.entries) / fit.usual
-    usual = np.minimum(fit.usual[squared.argmin(axis=1)], np.float32(np.median(fit.usual)))
-    left = squared.min(axis=1)
+    squared = bank.squared_distances(patches, fit.entries)
+    usual = np.minimum(fit.usual[(squared / fit.usual).argmin(axis=1)], np.float32(np.median(fit.usual)))
+    left, plain = bank.least_of(fit, squared)
+    evenly = fit.usual[0] / fit.even[0]
     picks: list[int] = []
     while len(picks) <= MOST_NEW:
-        hot = bank.heat(fit, left)
+        hot = bank.heat(fit, left, plain)
         if float(hot.max()) <= usual_part:
             break
         around = _around(hot)
         pick = int(around[left[around].argmax()])
         picks.append(pick)
-        left = np.minimum(left, bank.squared_distances(patches, patches[[pick]])[:, 0] / usual[pick])
+        beside = bank.squared_distances(patches, patches[[pick]])[:, 0]
+        left, plain = np.minimum(left, beside / usual[pick]), np.minimum(plain, beside / evenly)
     return patches[picks], np.asarray(usual[picks], np.float32)
 
 

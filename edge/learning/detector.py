@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from edge.domain.model import Preprocess
+from edge.domain.model import Input, Preprocess
 from edge.learning import bank, bank_graph, graph, padim, place
 from edge.learning.backbone import Backbone
 from edge.learning.padim import FeatureStore
@@ -32,7 +32,7 @@ PLANS = {Method.BANK: bank.PLANS, Method.GAUSSIANS: padim.PLANS}
 class Lesson:
     """store: features of the good pictures, kept as the method's plans say; of each picture `views` rows, the first of
     the picture itself. folds: pictures that are left out together, in the store's order. mask: what of the picture the
-    network saw."""
+    network saw. int8: see `edge.learning.bank_graph`."""
 
     backbone: Backbone
     preprocess: Preprocess
@@ -40,13 +40,15 @@ class Lesson:
     folds: Sequence[range]
     mask: PartMask | None
     views: int = 1
+    int8: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Learnt:
     """model: the bytes of model.onnx. scores: of each picture, by what the pictures outside its fold have shown.
 
-    method, choices: for the card, in words. facts: for the manifest. bank, mask: what a correction starts from.
+    takes: what model.onnx takes. method, choices: for the card, in words. facts: for the manifest. bank, mask: what a
+    correction starts from.
     """
 
     model: bytes
@@ -56,6 +58,7 @@ class Learnt:
     choices: dict[str, str] = field(default_factory=dict)
     bank: bank.BankFit | None = None
     mask: PartMask | None = None
+    takes: Input = Input.IMAGE
 
 
 def learn(method: Method, lesson: Lesson, done: Callable[[], None]) -> Learnt:
@@ -76,22 +79,26 @@ def _bank(lesson: Lesson, done: Callable[[], None]) -> Learnt:
     fit = memory.fit()
     kept, components = len(fit.entries), space.components
     return Learnt(
-        model=bank_graph.build_model(lesson.backbone, lesson.preprocess, fit, lesson.mask),
+        model=bank_graph.build_model(lesson.backbone, lesson.preprocess, fit, lesson.mask, int8=lesson.int8),
         scores=tuple(scores),
         method="PatchCore (Roth et al., 2022): distance to the nearest remembered patch, in units of its usual one",
         facts={
             "method": "PatchCore, calibrated distances",
             "bank": kept,
             "components": components,
+            "bank_int8": lesson.int8,
+            "level": round(fit.level, 4),
             "place_weight": chosen.space.place_weight,
             "alignment": round(chosen.alignment, 4),
         },
         choices={
-            "bank": f"{kept} patches of {chosen.patches[:, :, 0].size}, {components} components each",
+            "bank": f"{kept} patches of {chosen.patches[:, :, 0].size}, {components} components each"
+            + (" as whole numbers (int8)" if lesson.int8 else ""),
             "position": chosen.words,
         },
         bank=fit,
         mask=lesson.mask,
+        takes=Input.REGION,
     )
 
 

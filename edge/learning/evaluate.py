@@ -14,6 +14,7 @@ from edge.learning.examine import Area, Examiner, Look
 from edge.learning.figures import STOPPED, Figures, MaskCount, Seen, figures
 from edge.learning.labelled import LabelledPicture, LabelledSet, read_mask
 from edge.learning.pixel_figures import PixelFigures
+from edge.learning.taught_with import taught_with
 
 GoOn = Callable[[int, int], bool]
 """(pictures done, in all); False ends it."""
@@ -21,13 +22,17 @@ GoOn = Callable[[int, int], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evaluation:
-    """seen: every picture that could be read. unreadable: the names of the others, which are in no figure."""
+    """seen: every picture that could be read. unreadable: the names of the others, which are in no figure.
+
+    taught_with: names of those that the detector was made from, which are in the figures; None when nobody knows.
+    """
 
     figures: Figures
     seen: tuple[Seen, ...]
     unreadable: tuple[str, ...]
     passed_over: int
     complete: bool
+    taught_with: tuple[str, ...] | None = None
 
     def escapes(self) -> list[Seen]:
         """Defective parts judged OK, the lowest score first: the most convincing lies."""
@@ -40,8 +45,10 @@ class Evaluation:
         return sorted(ours, key=_excess, reverse=True)
 
 
-def evaluate(pictures: LabelledSet, examiner: Examiner, go_on: GoOn | None = None) -> Evaluation:
-    """Examine all of them. `complete` is False when `go_on` ended it before the last."""
+def evaluate(
+    pictures: LabelledSet, examiner: Examiner, go_on: GoOn | None = None, learnt: frozenset[str] | None = None
+) -> Evaluation:
+    """Examine all of them. `complete` is False when `go_on` ended it before the last. learnt: see `learnt_from`."""
     seen: list[Seen] = []
     unreadable: list[str] = []
     masks = _Masks(any(one.mask for one in pictures.pictures))
@@ -60,11 +67,12 @@ def evaluate(pictures: LabelledSet, examiner: Examiner, go_on: GoOn | None = Non
     if go_on and complete:
         go_on(len(pictures.pictures), len(pictures.pictures))
     return Evaluation(
-        figures=figures(seen, masks.count(), masks.pixels.au_pro(), masks.pixels.auroc()),
+        figures=figures(seen, masks.count(), masks.pixels),
         seen=tuple(seen),
         unreadable=tuple(unreadable),
         passed_over=pictures.passed_over,
         complete=complete,
+        taught_with=None if learnt is None else taught_with(pictures, learnt),
     )
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from edge.domain.result import Result
 from edge.domain.verdict import Verdict
 from edge.learning.labelled import LabelledPicture
-from edge.learning.metrics import auroc, average_precision, share_interval
+from edge.learning.metrics import CONFIDENCE, auroc, auroc_interval, average_precision, share_interval
+from edge.learning.pixel_figures import PixelFigures
 
 STOPPED = (Verdict.UNSURE, Verdict.NG)
 
@@ -92,11 +93,16 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """A figure is None where the pictures cannot tell it: no good or no defective ones, no masks, no map."""
+    """A figure is None where the pictures cannot tell it: no good or no defective ones, no masks, no map.
+
+    image_auroc_ci, au_pro_ci: between what limits the true figure lies, 95 %; au_pro_ci needs two defective pictures.
+    """
 
     image_auroc: float | None
+    image_auroc_ci: tuple[float, float] | None
     average_precision: float | None
     au_pro: float | None
+    au_pro_ci: tuple[float, float] | None
     pixel_auroc: float | None
     false_rejects: Share
     escapes: Share
@@ -108,16 +114,18 @@ class Figures:
     masks: MaskCount
 
 
-def figures(seen: Sequence[Seen], masks: MaskCount, au_pro: float | None, pixel_auroc: float | None) -> Figures:
+def figures(seen: Sequence[Seen], masks: MaskCount, pixels: PixelFigures) -> Figures:
     good = [one for one in seen if one.picture.good]
     defective = [one for one in seen if not one.picture.good]
     lows, highs = _scores(good), _scores(defective)
     kinds = dict.fromkeys(one.picture.kind for one in defective)
     return Figures(
         image_auroc=auroc(lows, highs) if lows and highs else None,
+        image_auroc_ci=auroc_interval(lows, highs) if lows and highs else None,
         average_precision=average_precision(lows, highs) if lows and highs else None,
-        au_pro=au_pro,
-        pixel_auroc=pixel_auroc,
+        au_pro=pixels.au_pro(),
+        au_pro_ci=pixels.au_pro_interval(CONFIDENCE),
+        pixel_auroc=pixels.auroc(),
         false_rejects=_share(good, STOPPED),
         escapes=_share(defective, (Verdict.OK,)),
         per_defect={kind: _kind([one for one in defective if one.picture.kind == kind], lows) for kind in kinds},

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import onnx
 
-from edge.domain.model import Preprocess
+from edge.domain.model import Input, Preprocess
 from edge.learning.backbone import Backbone
+from edge.learning.graph_input import before_backbone, input_of
 from edge.learning.graph_parts import GraphParts, finished
 from edge.learning.padim import PadimFit, TapFit
 from edge.learning.part_mask import PartMask
 
 
 def build_model(backbone: Backbone, preprocess: Preprocess, fit: PadimFit, mask: PartMask | None = None) -> bytes:
-    """The file model.onnx, checked. mask: what of the picture the backbone is to see (None: all)."""
+    """The file model.onnx, checked, which takes the `image`. mask: what of it the backbone is to see (None: all)."""
     base = onnx.load_from_string(backbone.onnx)
     parts = GraphParts("padim")
-    before = parts.masked(base.graph, preprocess, mask) if mask else []
+    takes = input_of(Input.IMAGE, preprocess)
+    before = before_backbone(parts, base.graph, Input.IMAGE, preprocess, mask)
     height, width = fit.map_size
     total = ""
     for tap in fit.taps:
@@ -30,7 +32,7 @@ def build_model(backbone: Backbone, preprocess: Preprocess, fit: PadimFit, mask:
     if fit.mask is not None:
         total = parts.node("Mul", [total, parts.constant(fit.mask[None, None])])
     heat = parts.smoothed(parts.node("Sqrt", [total]))
-    return finished(parts, base.graph, before=before, heat=heat, preprocess=preprocess, map_size=fit.map_size)
+    return finished(parts, base.graph, takes=takes, before=before, heat=heat, map_size=fit.map_size)
 
 
 def _tap(parts: GraphParts, tap: TapFit) -> str:

@@ -1,10 +1,11 @@
 """What kind of defect it is, learnt from three reviewed examples of each and more. For statistics and sorting only: a
 name is given to what was judged NG already, changes no verdict, and is "unknown" whenever it is not sure.
 
-The features of the detector's own taps are averaged over the defect's place, and the difference from its surroundings
-is put beside them; both are taken in units of what is usual on good parts and brought to length 1. The nearest class
-mean names the kind (Snell et al., "Prototypical Networks for Few-shot Learning", NeurIPS 2017); with 3 to 10 examples
-neither a shrunk discriminant nor logistic regression was more than 2 in 100 better on two sets of real defects.
+The features of the detector's own taps are averaged over the defect's spot, where its map rises, and the difference
+from the whole part is put beside them; both are taken in units of what is usual on good parts and brought to length 1.
+The nearest class mean names the kind (Snell et al., "Prototypical Networks for Few-shot Learning", NeurIPS 2017); with
+3 to 10 examples neither a shrunk discriminant nor logistic regression was more than 2 in 100 better on two sets of real
+defects. Averages over a rectangle around the spot named fewer, and fewer of those rightly.
 
 How sure is sure is learnt from the examples, each left out in turn: the temperature of the softmax (by likelihood),
 the confidence from which 9 names in 10 are right, and the distance within which 9 in 10 of a kind lie.
@@ -23,34 +24,20 @@ from numpy.typing import NDArray
 
 from edge.errors import UsageError
 from edge.learning.backbone import Features
+from edge.store.kinds import UNKNOWN
 
 Array = NDArray[np.float32]
 
-UNKNOWN = "unknown"
 MIN_EXAMPLES = 3
 MAX_KINDS, MAX_EXAMPLES = 64, 20_000
 _LONGEST_NAME = 40
 _RIGHT = 0.9  # share of given names that shall be right
 _INSIDE = 0.9  # share of the examples that lie within the distance
-_RING = 2  # cells around the place that count as its surroundings
-_RISEN = 0.4  # of the way from the anomaly map's median up to its peak: the defect's place
+_SHARPNESS = 2  # of a spot: 1 lets in too much of what is usual, 8 is one cell and misses what is large
 _TEMPERATURES = np.geomspace(0.005, 1.0, 30)  # of squared distances, which are 0 to 8
 _LEAST = 1e-6
+_GROUPS = 100  # of examples that are left out together
 NEVER = 2.0  # `sure_from` of a fit whose examples show that no name can be trusted
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Corners in shares of the model's picture, 0 to 1, from the upper left. UsageError when that is no rectangle."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.left < self.right <= 1 and 0 <= self.top < self.bottom <= 1):
-            raise UsageError("the defect's place is no rectangle inside the picture", hint="mark it again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,24 +51,33 @@ class Usual:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Example:
-    """A reviewed defect. vector: as `describe` gives it. UsageError for a kind that cannot be shown or is reserved."""
+    """A reviewed defect. vector: as `describe` gives it. unmarked: the same without the place that a person marked,
+    as a new defect will be looked at; None: nobody marked one. UsageError for a kind that cannot be shown or is
+    reserved."""
 
     kind: str
     vector: Array
+    unmarked: Array | None = None
 
     def __post_init__(self) -> None:
         check_kind(self.kind)
+
+    @property
+    def as_new(self) -> Array:
+        return self.vector if self.unmarked is None else self.unmarked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class KindsFit:
     """kinds: in alphabetical order. means (kinds, d) float32. counts: examples of each. backbone: digest, 64 hex.
 
+    model: NAME@VERSION of the detector that the examples were looked at with.
     within: mean squared distance of examples from their kind's mean. temperature: of the softmax. sure_from: confidence
     from which a kind is named. far_from: squared distance beyond which it is not.
     """
 
     backbone: str
+    model: str
     usual: Usual
     kinds: tuple[str, ...]
     counts: tuple[int, ...]
@@ -126,28 +122,33 @@ def usual(good: Sequence[Features]) -> Usual:
     return Usual(taps=tuple(len(one) for one in means), mean=mean, spread=spread)
 
 
-def brightest(heat: Array) -> Place:
-    """Where the anomaly map (h, w) peaks: the cells around the peak that rise nearly half as far from the usual."""
-    height, width = heat.shape
-    y, x = (int(one) for one in np.unravel_index(int(heat.argmax()), heat.shape))
-    middle = float(np.median(heat))
-    mask = (heat >= middle + _RISEN * (float(heat[y, x]) - middle)).astype(np.uint8)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    left, top, wide, high, _ = (int(one) for one in stats[labels[y, x]])
-    return Place(left=left / width, top=top / height, right=(left + wide) / width, bottom=(top + high) / height)
+def spot(heat: Array, marked: NDArray[np.int64] | None = None) -> Array:
+    """(h, w) float32, together 1: how much each cell of the anomaly map shows of the defect.
+
+    The further a cell rises above the map's median, the more. marked: cells, counted row by row, to which a person says
+    that the defect is confined.
+    """
+    risen = np.maximum(heat.astype(np.float64) - float(np.median(heat)), _LEAST)
+    if marked is not None and marked.size:
+        outside = np.ones(risen.size, np.bool_)
+        outside[marked] = False
+        risen[outside.reshape(risen.shape)] = 0
+    weights = (risen / risen.max()) ** _SHARPNESS
+    return np.asarray(weights / weights.sum(), np.float32)
 
 
-def describe(features: Features, place: Place, normal: Usual) -> Array:
-    """(2 x channels,) float32: what the place looks like, and how it differs from what is around it.
+def describe(features: Features, spot: Array, normal: Usual) -> Array:
+    """(2 x channels,) float32: what the spot looks like, and how it differs from the whole part.
 
     UsageError when the features are of another backbone than `normal`.
     """
     if tuple(len(one) for one in features) != normal.taps:
         raise UsageError("these features are of another backbone", hint="teach the kinds again")
-    inside, around = (np.concatenate(one) for one in zip(*(_pooled(one, place) for one in features), strict=True))
+    there = np.concatenate([_pooled(one, spot) for one in features])
+    everywhere = np.concatenate([one.mean(axis=(1, 2), dtype=np.float64) for one in features])
     weight = np.concatenate([np.full(count, 1 / math.sqrt(count)) for count in normal.taps])
-    seen = (inside - normal.mean) / normal.spread * weight
-    differs = (inside - around) / normal.spread * weight
+    seen = (there - normal.mean) / normal.spread * weight
+    differs = (there - everywhere) / normal.spread * weight
     return np.concatenate([_unit(seen), _unit(differs)]).astype(np.float32)
 
 
@@ -157,25 +158,51 @@ def waiting(examples: Sequence[Example]) -> dict[str, int]:
     return {kind: MIN_EXAMPLES - count for kind, count in sorted(counts.items()) if count < MIN_EXAMPLES}
 
 
-def fit(examples: Sequence[Example], normal: Usual, backbone: str) -> KindsFit:
-    """From the kinds with 3 examples or more; the others wait. backbone: its digest.
+def fit(examples: Sequence[Example], normal: Usual, backbone: str, model: str) -> KindsFit:
+    """From the kinds with 3 examples or more; the others wait. backbone, model: as in `KindsFit`.
 
     UsageError with fewer than two such kinds, too many, or with vectors that are not of `normal`.
     """
+    used = _ready(examples)
+    _check(used, normal)
+    return _fitted(used, normal, backbone, model)
+
+
+def left_out(examples: Sequence[Example], known: KindsFit) -> tuple[tuple[str, Named], ...]:
+    """(kind, how it is named by a fit that has not seen it) of each example that is `known`'s: how good the names are.
+
+    Up to 100 examples are left out one by one, more in 100 groups.
+    """
+    used = sorted(_ready(examples), key=lambda one: one.kind)
+    groups = min(len(used), _GROUPS)
+    found: list[tuple[str, Named]] = []
+    for group in range(groups):
+        rest = [one for row, one in enumerate(used) if row % groups != group]
+        without = _fitted(rest, known.usual, known.backbone, known.model)
+        found += [(one.kind, name_vector(without, one.as_new)) for one in used[group::groups]]
+    return tuple(found)
+
+
+def _ready(examples: Sequence[Example]) -> list[Example]:
     late = waiting(examples)
-    used = [one for one in examples if one.kind not in late]
+    return [one for one in examples if one.kind not in late]
+
+
+def _fitted(used: Sequence[Example], normal: Usual, backbone: str, model: str) -> KindsFit:
+    """Two examples of each kind at least."""
     kinds = tuple(sorted({one.kind for one in used}))
-    _check(used, kinds, normal)
     vectors = np.stack([one.vector for one in used]).astype(np.float64)
     labels = np.array([kinds.index(one.kind) for one in used])
     counts = np.bincount(labels)
     means = np.stack([vectors[labels == row].mean(axis=0) for row in range(len(kinds))])
     within = float(((vectors - means[labels]) ** 2).sum() / (len(used) - len(kinds)))
-    held_out = _held_out(vectors, labels, means, within)
+    as_new = np.stack([one.as_new for one in used]).astype(np.float64)
+    held_out = _held_out(vectors, as_new, labels, means, within)
     temperature = _temperature(held_out, labels)
     own = held_out[np.arange(len(labels)), labels]
     return KindsFit(
         backbone=backbone,
+        model=model,
         usual=normal,
         kinds=kinds,
         counts=tuple(counts.tolist()),
@@ -185,11 +212,6 @@ def fit(examples: Sequence[Example], normal: Usual, backbone: str) -> KindsFit:
         sure_from=_sure_from(held_out, labels, temperature),
         far_from=float(np.quantile(own, _INSIDE)),
     )
-
-
-def name(known: KindsFit, features: Features, place: Place) -> Named:
-    """The kind of a defect that was found at `place`. UsageError when the features are of another backbone."""
-    return name_vector(known, describe(features, place, known.usual))
 
 
 def name_vector(known: KindsFit, vector: Array) -> Named:
@@ -203,42 +225,35 @@ def name_vector(known: KindsFit, vector: Array) -> Named:
     return Named(kind=nearest if sure else UNKNOWN, nearest=nearest, confidence=confidence)
 
 
-def _pooled(plane: Array, place: Place) -> tuple[Array, Array]:
-    """plane (C, h, w): its means over the place and over the ring around it (where there is one)."""
-    height, width = plane.shape[1:]
-    left, right = _cells(place.left, place.right, width)
-    top, bottom = _cells(place.top, place.bottom, height)
-    inside = plane[:, top:bottom, left:right].sum(axis=(1, 2), dtype=np.float64)
-    count = (bottom - top) * (right - left)
-    wide = plane[:, max(0, top - _RING) : bottom + _RING, max(0, left - _RING) : right + _RING]
-    ring = wide.shape[1] * wide.shape[2] - count
-    around = (wide.sum(axis=(1, 2), dtype=np.float64) - inside) / ring if ring else inside / count
-    return inside / count, around
-
-
-def _cells(low: float, high: float, count: int) -> tuple[int, int]:
-    """All cells that the span touches, one at least."""
-    first = min(math.floor(low * count + 1e-9), count - 1)
-    return first, max(first + 1, math.ceil(high * count - 1e-9))
+def _pooled(plane: Array, spot: Array) -> NDArray[np.float64]:
+    """plane (C, h, w): its mean, weighted by the spot."""
+    weights = cv2.resize(spot, (plane.shape[2], plane.shape[1]), interpolation=cv2.INTER_AREA).astype(np.float64)
+    return np.asarray(np.einsum("chw,hw->c", plane, weights / weights.sum()))
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
     return vector / max(float(np.linalg.norm(vector)), _LEAST)
 
 
-def _check(used: Sequence[Example], kinds: Sequence[str], normal: Usual) -> None:
-    if not 2 <= len(kinds) <= MAX_KINDS or len(used) > MAX_EXAMPLES:
+def _check(used: Sequence[Example], normal: Usual) -> None:
+    kinds = len({one.kind for one in used})
+    if not 2 <= kinds <= MAX_KINDS or len(used) > MAX_EXAMPLES:
         raise UsageError(
-            f"{len(kinds)} kinds have {MIN_EXAMPLES} examples or more",
+            f"{kinds} kinds have {MIN_EXAMPLES} examples or more",
             hint=f"name 2 to {MAX_KINDS} kinds, with {MIN_EXAMPLES} reviewed examples each at least",
         )
     size = (2 * sum(normal.taps),)
-    if any(one.vector.shape != size or not np.isfinite(one.vector).all() for one in used):
+    vectors = [vector for one in used for vector in (one.vector, one.as_new)]
+    if any(vector.shape != size or not np.isfinite(vector).all() for vector in vectors):
         raise UsageError("an example is of another backbone", hint="describe the examples again")
 
 
 def _held_out(
-    vectors: NDArray[np.float64], labels: NDArray[np.int64], means: NDArray[np.float64], within: float
+    vectors: NDArray[np.float64],
+    as_new: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    means: NDArray[np.float64],
+    within: float,
 ) -> NDArray[np.float64]:
     """(n, kinds) squared distances from means that the example had no part in.
 
@@ -246,10 +261,10 @@ def _held_out(
     fewer examples it has.
     """
     counts = np.bincount(labels).astype(np.float64)
-    squared = np.stack([((vectors - mean) ** 2).sum(axis=1) for mean in means], axis=1) - within / counts
+    squared = np.stack([((as_new - mean) ** 2).sum(axis=1) for mean in means], axis=1) - within / counts
     rest = counts[labels] - 1
     others = (means[labels] * counts[labels][:, None] - vectors) / rest[:, None]
-    squared[np.arange(len(labels)), labels] = ((vectors - others) ** 2).sum(axis=1) - within / rest
+    squared[np.arange(len(labels)), labels] = ((as_new - others) ** 2).sum(axis=1) - within / rest
     return np.asarray(squared)
 
 

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from edge.domain.recipe import split_reference
 from edge.errors import ModelError, UsageError
 from edge.learning.kinds import MAX_KINDS, MIN_EXAMPLES, NEVER, Array, KindsFit, Usual, check_kind
 
@@ -21,6 +22,7 @@ _Above = Annotated[float, Meta(gt=0)]
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     format: Annotated[int, Meta(ge=FORMAT, le=FORMAT)]
     backbone: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    model: Annotated[str, Meta(min_length=3, max_length=100)]
     taps: Annotated[tuple[Annotated[int, Meta(ge=1, le=4096)], ...], Meta(min_length=1, max_length=8)]
     usual_mean: bytes
     usual_spread: bytes
@@ -39,6 +41,7 @@ def to_bytes(known: KindsFit) -> bytes:
         _File(
             format=FORMAT,
             backbone=known.backbone,
+            model=known.model,
             taps=known.usual.taps,
             usual_mean=_flat(known.usual.mean),
             usual_spread=_flat(known.usual.spread),
@@ -53,19 +56,18 @@ def to_bytes(known: KindsFit) -> bytes:
     )
 
 
-def from_bytes(data: bytes, backbone: str) -> KindsFit:
-    """backbone: digest of the one in use. ModelError when the bytes are damaged, hostile, or for another backbone."""
+def from_bytes(data: bytes) -> KindsFit:
+    """ModelError when the bytes are damaged or hostile."""
     try:
         if len(data) > MAX_BYTES:
             raise ValueError(f"over {MAX_BYTES} bytes")
-        return _checked(msgspec.msgpack.decode(data, type=_File), backbone)
+        return _checked(msgspec.msgpack.decode(data, type=_File))
     except (msgspec.MsgspecError, ValueError, UsageError) as error:
         raise ModelError(f"the kinds of defects cannot be read: {error}", hint="teach the kinds again") from error
 
 
-def _checked(file: _File, backbone: str) -> KindsFit:
-    if file.backbone != backbone:
-        raise ValueError("they are for another backbone")
+def _checked(file: _File) -> KindsFit:
+    split_reference(file.model)
     if len(file.counts) != len(file.kinds) or list(file.kinds) != sorted(set(file.kinds)):
         raise ValueError("kinds and counts do not match")
     for kind in file.kinds:
@@ -78,6 +80,7 @@ def _checked(file: _File, backbone: str) -> KindsFit:
         raise ValueError("a spread is not above 0")
     return KindsFit(
         backbone=file.backbone,
+        model=file.model,
         usual=Usual(taps=file.taps, mean=_array(file.usual_mean, (channels,)), spread=spread),
         kinds=file.kinds,
         counts=file.counts,

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from edge.domain.geometry import Rect
 from edge.domain.model import Manifest
 from edge.errors import ModelError
 from edge.learning.bank import Array, BankFit, Space, TapView
@@ -44,7 +45,8 @@ _FLOAT, _BYTE, _BOOL = np.dtype("<f4"), np.dtype("u1"), np.dtype("?")
 class KnownPart:
     """A part that a person has judged. file: its picture in the package. name: as it was given.
 
-    sha256: of the picture that was given, 64 hex. version: of the package that it came into.
+    sha256: of the picture that was given, 64 hex. version: of the package that it came into. place: that a person
+    marked, in px of the picture that was given. limit: see `edge.learning.limit_samples`.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
@@ -54,6 +56,8 @@ class KnownPart:
     sha256: str
     defect: bool
     version: int
+    place: Rect | None = None
+    limit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,8 @@ class Correction:
     of that one's manifest. made_at: ISO 8601 UTC, for people. limits: (UNSURE, NG) before and after.
 
     lowered_for: the defect for whose sake the limits went down. accepted: defects that a person let go by name.
+    retaught: what had changed, when it was taught again and all that had been corrected before was corrected once more.
+    samples, dropped: names of limit samples that came and went.
     """
 
     __pydantic_config__: ClassVar[dict[str, str]] = _STRICT
@@ -80,13 +86,18 @@ class Correction:
     limits_after: tuple[float, float]
     lowered_for: str = ""
     accepted: tuple[str, ...] = ()
+    retaught: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TaughtMemory:
     """backbone, backbone_sha256: what the features are of. part: what of the picture the network sees; None: all.
 
-    scores: of the taught pictures, each by a model without it. rate: of false rejects that was asked for.
+    scores: of the taught pictures, each by a model without it. rate: of false rejects that was asked for. as_taught:
+    the limits (UNSURE, NG) that its first teaching gave, before any correction; (0, 0) when an older release taught.
+    int8: the graph's bank is in whole numbers; the memory itself never is.
     """
 
     backbone: str
@@ -96,6 +107,8 @@ class TaughtMemory:
     vetoes: Vetoes
     scores: tuple[float, ...]
     rate: float
+    as_taught: tuple[float, float] = (0.0, 0.0)
+    int8: bool = False
     known: tuple[KnownPart, ...] = ()
     corrections: tuple[Correction, ...] = ()
 
@@ -106,6 +119,7 @@ class _Tap:
 
     name: str
     channels: int
+    soft: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +138,9 @@ class _Document:
     part: bool
     scores: tuple[float, ...]
     rate: float
+    as_taught: tuple[float, float] = (0.0, 0.0)
+    int8: bool = False
+    level: float = 0.0
     veto_parts: tuple[int, ...] = ()
     veto_marked: tuple[bool, ...] = ()
     veto_height: float = 0.0
@@ -141,6 +158,8 @@ class _Document:
             "entries": 1 <= self.entries <= MOST_ENTRIES,
             "scores": 3 <= len(self.scores) <= _MOST_SCORES and all(0 <= one < math.inf for one in self.scores),
             "rate": 0 < self.rate < 1,
+            "level": 0 <= self.level < math.inf,
+            "as_taught": all(0 <= one < math.inf for one in self.as_taught),
             "veto_parts": len(self.veto_parts) <= MOST_VETOES
             and all(0 <= one < len(self.known) for one in self.veto_parts),
             "veto_marked": len(self.veto_marked) == len(self.veto_parts),
@@ -203,7 +222,7 @@ def _document(memory: TaughtMemory) -> _Document:
         format=1,
         backbone=memory.backbone,
         backbone_sha256=memory.backbone_sha256,
-        taps=tuple(_Tap(name=view.tap, channels=view.projection.shape[1]) for view in space.taps),
+        taps=tuple(_Tap(name=view.tap, channels=view.projection.shape[1], soft=view.soft) for view in space.taps),
         map_size=space.map_size,
         components=space.components,
         place_weight=space.place_weight,
@@ -212,6 +231,9 @@ def _document(memory: TaughtMemory) -> _Document:
         part=memory.part is not None,
         scores=memory.scores,
         rate=memory.rate,
+        as_taught=memory.as_taught,
+        int8=memory.int8,
+        level=memory.fit.level,
         veto_parts=memory.vetoes.parts,
         veto_marked=memory.vetoes.marked,
         veto_height=memory.vetoes.height,
@@ -227,6 +249,7 @@ def _assembled(told: _Document, source: _Files, manifest: Manifest) -> TaughtMem
             tap=tap.name,
             projection=source.floats(f"projection-{number}", count, tap.channels),
             offset=source.floats(f"offset-{number}", count),
+            soft=tap.soft,
         )
         for number, tap in enumerate(told.taps)
     ]
@@ -237,6 +260,7 @@ def _assembled(told: _Document, source: _Files, manifest: Manifest) -> TaughtMem
         entries=source.floats("entries", told.entries, columns),
         usual=source.positive("usual", told.entries),
         mask=source.floats("mask", *told.map_size) if told.masked else None,
+        level=told.level,
     )
     vetoes = none_yet(fit)
     if told.veto_parts:
@@ -253,6 +277,8 @@ def _assembled(told: _Document, source: _Files, manifest: Manifest) -> TaughtMem
         vetoes=vetoes,
         scores=told.scores,
         rate=told.rate,
+        as_taught=told.as_taught,
+        int8=told.int8,
         known=told.known,
         corrections=told.corrections,
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,26 @@ def auroc(good: Sequence[float], bad: Sequence[float]) -> float:
     below = np.searchsorted(ordered, bad, side="left")
     up_to = np.searchsorted(ordered, bad, side="right")
     return float((below + up_to).mean() / 2 / len(ordered))
+
+
+def auroc_interval(good: Sequence[float], bad: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Between what limits the true `auroc` lies. Neither is empty.
+
+    Two ways are taken, and of each limit the more careful one. DeLong, DeLong and Clarke-Pearson ("Comparing the areas
+    under two or more correlated receiver operating characteristic curves", Biometrics 44, 1988), on the scale of
+    log(a / (1 - a)) so that no limit leaves 0 to 1, knows that some kinds of defect are found and others are not; but
+    it takes 1.0 for certain, however few parts there were. Newcombe ("Confidence intervals for an effect size measure
+    based on the Mann-Whitney statistic, part 2", Statistics in Medicine 25, 2006, method 5) does not.
+    """
+    area = auroc(good, bad)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    low, high = _newcombe(area, len(good), len(bad), z)
+    spread = math.sqrt(_delong(good, bad))
+    if 0 < area < 1 and spread > 0:
+        middle, reach = math.log(area / (1 - area)), z * spread / (area * (1 - area))
+        low = min(low, _logistic(middle - reach))
+        high = max(high, _logistic(middle + reach))
+    return low, high
 
 
 def average_precision(good: Sequence[float], bad: Sequence[float]) -> float:
@@ -49,6 +70,32 @@ def share_interval(count: int, of: int, confidence: float = CONFIDENCE) -> tuple
     low = 0.0 if count == 0 else _crossing(lambda share: _at_least(weights, count, share) < tail)
     high = 1.0 if count == of else _crossing(lambda share: 1 - _at_least(weights, count + 1, share) > tail)
     return low, high
+
+
+def _delong(good: Sequence[float], bad: Sequence[float]) -> float:
+    """Variance of the AUROC: that of each part's share of pairs in order, over the parts of its side. Of one part on a
+    side nothing is known: 0 for it."""
+    lows, highs = np.sort(np.asarray(good, np.float64)), np.sort(np.asarray(bad, np.float64))
+    won = (np.searchsorted(lows, highs, "left") + np.searchsorted(lows, highs, "right")) / 2 / len(lows)
+    lost = (np.searchsorted(highs, lows, "left") + np.searchsorted(highs, lows, "right")) / 2 / len(highs)
+    return float(sum(shares.var(ddof=1) / len(shares) for shares in (won, lost) if len(shares) > 1))
+
+
+def _newcombe(area: float, good: int, bad: int, z: float) -> tuple[float, float]:
+    """The values that lie z of their own standard errors from `area`. The errors are as if scores were exponential."""
+    most = (good + bad) / 2 - 1
+
+    def error(value: float) -> float:
+        more = 1 + most * ((1 - value) / (2 - value) + value / (1 + value))
+        return z * math.sqrt(value * (1 - value) * more / (good * bad))
+
+    low = 0.0 if area == 0 else _crossing(lambda value: value < area and area - value > error(value))
+    high = 1.0 if area == 1 else _crossing(lambda value: value <= area or value - area < error(value))
+    return low, high
+
+
+def _logistic(value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if value >= 0 else math.exp(value) / (1 + math.exp(value))
 
 
 def _log_choices(of: int) -> NDArray[np.float64]:

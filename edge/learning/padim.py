@@ -27,14 +27,17 @@ SMOOTHING_CELLS = 0.8  # sigma of the Gaussian over the map: one cell alone is r
 _SHRINK = 0.15  # least share of the covariance of all positions
 _FLOOR = 1e-3  # of the mean variance, added to each: no direction is free of noise
 _POOL = 3  # cells along a side that a feature of the finest tap is averaged over
+_SOFT = np.array([0.25, 0.5, 0.25], np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TapPlan:
-    """How one tap is used. kept: components. pooled: features are first averaged over 3 x 3 cells."""
+    """How one tap is used. kept: components. pooled: features are first averaged over 3 x 3 cells; soft: the nearer
+    the cell, the more it counts."""
 
     kept: int
     pooled: bool
+    soft: bool = False
 
 
 PLANS = (TapPlan(kept=20, pooled=True), TapPlan(kept=32, pooled=False))
@@ -84,7 +87,7 @@ class FeatureStore:
 
     def add(self, features: Features) -> None:
         pairs = zip(features, self.plans, strict=True)
-        self._rows.append(tuple(pooled(one) if plan.pooled else one for one, plan in pairs))
+        self._rows.append(tuple(pooled(one, soft=plan.soft) if plan.pooled else one for one, plan in pairs))
 
     def row(self, index: int) -> Features:
         return self._rows[index]
@@ -133,9 +136,13 @@ def smoothing_kernel() -> Array:
     return np.asarray(cv2.getGaussianKernel(SMOOTHING_SIDE, SMOOTHING_CELLS, cv2.CV_32F).ravel(), np.float32)
 
 
-def pooled(features: Array) -> Array:
-    """(C, h, w) averaged over 3 x 3 cells, the border mirrored (reflect-101)."""
-    planes = [cv2.blur(plane, (_POOL, _POOL), borderType=cv2.BORDER_REFLECT_101) for plane in features]
+def pooled(features: Array, *, soft: bool = False) -> Array:
+    """(C, h, w) averaged over 3 x 3 cells, the border mirrored (reflect-101). soft: with weights 1, 2, 1 each way."""
+    mirrored = cv2.BORDER_REFLECT_101
+    if soft:
+        planes = [cv2.sepFilter2D(plane, -1, _SOFT, _SOFT, borderType=mirrored) for plane in features]
+    else:
+        planes = [cv2.blur(plane, (_POOL, _POOL), borderType=mirrored) for plane in features]
     return np.asarray(np.stack(planes), np.float32)
 
 

@@ -22,7 +22,7 @@ from edge.learning.correct import Bounds
 from edge.learning.examine import Examiner, excess, package_check, whole_frame
 from edge.learning.labelled import LabelledSet
 from edge.learning.memory_file import FOLDER, TaughtMemory
-from edge.learning.reestimate import DefectScore, Evidence, Reestimate, reestimate
+from edge.learning.reestimate import DefectScore, Evidence, Reestimate, Setting, reestimate, settings_table
 from edge.learning.threshold import Limits
 from edge.store.packages import Package
 
@@ -33,7 +33,8 @@ GoOn = Callable[[int, int], bool]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A picture of a part. defect: what a person says, None: nobody did. cut: it is at the model's size already, kept
-    in the package; else a whole frame. was: the verdict that was recorded. asked: the correction itself is about it."""
+    in the package; else a whole frame. was: the verdict that was recorded. asked: the correction itself is about it.
+    limit: a limit sample, whose answer is fixed."""
 
     name: str
     path: Path
@@ -41,6 +42,7 @@ class Case:
     cut: bool = False
     was: Verdict | None = None
     asked: bool = False
+    limit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,8 @@ class Replay:
     stopped: names of known good parts that passed and would be stopped; passed: how many had passed.
     unreadable: pictures that are none, or no longer there; in no other figure. unproven: those of them whose answer is
     known. verdicts: how many parts get which. scores: of each part that has one, by the version that is tried.
+    samples: how many limit samples were judged; flipped: names of those that get another answer than theirs, whatever
+    they got before. They are in no other list.
     """
 
     seen: int
@@ -79,6 +83,18 @@ class Replay:
     verdicts: dict[str, int]
     scores: tuple[tuple[Case, float], ...]
     complete: bool
+    samples: int = 0
+    flipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSettings:
+    """What the UNSURE limit before and after a change means for the known parts, by the scores of the version that is
+    tried. table: with others to choose from, by rising limit."""
+
+    before: Setting
+    after: Setting
+    table: tuple[Setting, ...]
 
 
 class Says(Protocol):
@@ -128,6 +144,7 @@ def known_cases(package: Package, memory: TaughtMemory, asked_version: int = 0) 
             defect=one.defect,
             cut=True,
             asked=one.version == asked_version,
+            limit=one.limit,
         )
         for one in memory.known
     ]
@@ -143,15 +160,30 @@ def proposed_limits(memory: TaughtMemory, bounds: Bounds, found: Replay) -> Rees
 
     Parts that a correction calls good are left out: they were stopped, and so are the highest scores by selection.
     """
-    frames = [(case, score) for case, score in found.scores if not case.cut]
-    good = tuple(score for case, score in frames if case.defect is False)
-    if not good:
+    evidence = _evidence(memory, found)
+    if not evidence.passed:
         return None
-    defects = tuple(DefectScore(name=case.name, score=score) for case, score in found.scores if case.defect is True)
     current = Limits(
         unsure_from=bounds.unsure_from, ng_from=bounds.ng_from, rate=memory.rate, used=len(memory.scores)
     )  # fmt: skip
-    return reestimate(Evidence(taught=memory.scores, passed=good, defects=defects), current, memory.rate)
+    return reestimate(evidence, current, memory.rate)
+
+
+def known_settings(memory: TaughtMemory, limits: tuple[Bounds, Bounds], found: Replay) -> KnownSettings:
+    """limits: before and after. Parts that a correction calls good are left out, as for `proposed_limits`."""
+    before, after = (bounds.unsure_from for bounds in limits)
+    table = settings_table(_evidence(memory, found), (before, after))
+    row = {one.unsure_from: one for one in table}
+    return KnownSettings(before=row[before], after=row[after], table=table)
+
+
+def _evidence(memory: TaughtMemory, found: Replay) -> Evidence:
+    """The good parts of teaching and the labelled ones; all known defects, limit samples among them."""
+    return Evidence(
+        taught=memory.scores,
+        passed=tuple(score for case, score in found.scores if not case.cut and case.defect is False),
+        defects=tuple(DefectScore(name=case.name, score=score) for case, score in found.scores if case.defect is True),
+    )
 
 
 def replay(cases: Sequence[Case], before: Says | None, after: Says, go_on: GoOn | None = None) -> Replay:
@@ -162,7 +194,8 @@ def replay(cases: Sequence[Case], before: Says | None, after: Says, go_on: GoOn 
     unreadable: list[Case] = []
     verdicts = {verdict.value: 0 for verdict in Verdict}
     scores: list[tuple[Case, float]] = []
-    looked, good_passed = 0, 0
+    flipped: list[str] = []
+    looked, good_passed, samples = 0, 0, 0
     for case, picture in _pictures(cases, go_on):
         looked += 1
         if picture is None:
@@ -172,13 +205,17 @@ def replay(cases: Sequence[Case], before: Says | None, after: Says, go_on: GoOn 
         verdicts[now.verdict.value] += 1
         scores += [] if now.score is None else [(case, now.score)]
         passed, passes = was is not None and was.verdict is Verdict.OK, now.verdict is Verdict.OK
+        if was is not None and was.verdict is not now.verdict:
+            changes.append(Change(case=case, was=was, now=now))
+        if case.limit:
+            samples += 1
+            flipped += [case.name] if passes is case.defect else []
+            continue
         good_passed += case.defect is False and (passed or case.asked)
         if case.defect is True and passes and (not passed or case.asked):
             lost.append(case.name)
         if case.defect is False and not passes and (passed or case.asked):
             stopped.append(case.name)
-        if was is not None and was.verdict is not now.verdict:
-            changes.append(Change(case=case, was=was, now=now))
     return Replay(
         seen=looked - len(unreadable),
         changes=tuple(changes),
@@ -190,6 +227,8 @@ def replay(cases: Sequence[Case], before: Says | None, after: Says, go_on: GoOn 
         verdicts=verdicts,
         scores=tuple(scores),
         complete=looked == len(cases),
+        samples=samples,
+        flipped=tuple(flipped),
     )
 
 

@@ -43,6 +43,8 @@ class Plan:
     rate: share of good parts that may be UNSURE or NG, if there are enough pictures to promise it.
     trusted: every picture is known to be of a good part, so that none is left out of the limits as a suspect.
     cut_out: each picture, of whatever size, is one part; `locate` is for the recipe only.
+    confirmed: names of pictures of which a person says that they are good, though they are unlike the others.
+    int8: the graph's bank is in whole numbers (of the method BANK).
     """
 
     locate: Locate
@@ -53,6 +55,8 @@ class Plan:
     trusted: bool = False
     method: Method = Method.BANK
     cut_out: bool = False
+    confirmed: tuple[str, ...] = ()
+    int8: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,7 @@ class Teacher:
             views=len(views(self._samples[0].picture)) if moved else 1,
             folds=folds,
             mask=mask,
+            int8=self._plan.int8,
         )
         learnt = detector.learn(self._plan.method, lesson, steps.done)
         scores = learnt.scores
@@ -136,7 +141,7 @@ class Teacher:
             scored=tuple(
                 Scored(name=sample.name, score=score) for sample, score in zip(self._samples, scores, strict=True)
             ),
-            suspects=tuple(self._samples[row].name for row in threshold.suspects(scores)),
+            suspects=tuple(self._samples[row].name for row in self._suspects(scores)),
             samples=tuple(self._samples),
             frame_size=self._cutter.frame_size,
         )
@@ -144,7 +149,15 @@ class Teacher:
     def _limits(self, scores: Sequence[float]) -> Limits:
         # The demo's packages are made with Gaussians and the cautious limits, and stay as they are.
         way = threshold.promised_limits if self._plan.method is Method.BANK else threshold.limits
+        if self._plan.confirmed:
+            doubted = set(self._suspects(scores))
+            sure = [score for row, score in enumerate(scores) if row not in doubted]
+            return way(sure, self._plan.rate, trusted=True)
         return way(scores, self._plan.rate, trusted=self._plan.trusted)
+
+    def _suspects(self, scores: Sequence[float]) -> list[int]:
+        rows = threshold.suspects(scores)
+        return [row for row in rows if self._samples[row].name not in self._plan.confirmed]
 
     def _mask(self) -> PartMask | None:
         if self._plan.locate.kind is not LocateKind.BLOB:

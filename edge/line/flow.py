@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from edge.bus import wire
 from edge.clock import MS, SECOND, Clock
 from edge.domain.ledger import GateRecord, PartRecord, TriggerRecord
-from edge.domain.part import Mode, PartId
+from edge.domain.part import Mode, PartId, Purpose
 from edge.domain.recipe import GateTiming
 from edge.domain.result import Result
 from edge.domain.verdict import Reason, ReasonCode, Verdict
@@ -32,6 +32,7 @@ NO_ROOM = "the ledger had no room"
 _AGAIN_NS = 250 * MS  # expectations are repeated: inference may have started anew, the belt may have stopped
 _NEVER_NS = 600 * SECOND  # the forecast of a cut-off while the belt stands
 _ANSWER_NS = 200 * MS  # the gate answers within a turn; after that the record is told without its answer
+_BYPASS_SPARE_NS = 100 * MS  # before its cut-off, a bypassed part waits no longer for its picture: it is to pass
 _IMMEDIATE = {Mode.STOPPED: ReasonCode.STOPPED, Mode.SETUP: ReasonCode.SETUP, Mode.BYPASS: ReasonCode.BYPASS}
 
 Say = Callable[[wire.Message], None]
@@ -100,7 +101,7 @@ class Flow:
         trigger, window = self._accept(announced)
         if window is None:  # the gate cannot tell it from an empty belt, and a reject pulse rests on pass
             self._gate.tell(Purge())
-        elif self._gate.tell(Add(part=trigger.part, window=window)):
+        elif self._gate.tell(Add(part=trigger.part, window=window, denied=self.rejects_all)):
             self._at_gate.add(trigger.part)
         mark = self._journal.mark(announced.at_ns, self._clock.now_ns())
         code = self._not_to_be_judged(announced, window)
@@ -108,9 +109,10 @@ class Flow:
         part = OpenPart(trigger=trigger, gate=window or Window(start=0, centre=0, end=0), views=self._views(announced))
         exact = announced.seen.camera if announced.seen is not None else ""
         self.open.keep_apart(part, exact=exact, rejected=code is not None and code is not ReasonCode.BYPASS)
-        if code is not None:
+        if code is not None and not self._photographed(part, announced, window):
             self._close(part, Verdict.NOT_INSPECTED, (Reason(code=code),))
             return True
+        part.held = code
         self.open.add(part)
         self._expect(part, self._clock.now_ns())
         return True
@@ -128,7 +130,8 @@ class Flow:
             self._room_is_back()
         here = self._belt.position(now_ns) + self._belt.span(self._lead_ns)
         for part in self.open.all():
-            if here >= part.gate.start:
+            spare = self._belt.span(_BYPASS_SPARE_NS) if part.held is ReasonCode.BYPASS else 0
+            if here + spare >= part.gate.start:
                 self._overdue(part)
             elif now_ns - part.said_ns >= _AGAIN_NS:
                 self._expect(part, now_ns)
@@ -208,7 +211,7 @@ class Flow:
 
     def _not_to_be_judged(self, announced: Announced, window: Window | None) -> ReasonCode | None:
         """Why its record is clear already; None: it is to be judged."""
-        code = _IMMEDIATE.get(self._modes.mode)
+        code = None if self._tried() else _IMMEDIATE.get(self._modes.mode)
         if code is None and self._recipes.active is None:
             code = ReasonCode.NO_RECIPE
         if code is None and announced.too_close:
@@ -216,6 +219,24 @@ class Flow:
         if code in (None, ReasonCode.BYPASS) and window is None:
             code = ReasonCode.BELT_STOPPED
         return code
+
+    def _tried(self) -> bool:
+        """Parts are judged by a recipe that has yet to prove itself, and rejected whatever it says."""
+        return self._recipes.trial and self._modes.mode is Mode.SETUP
+
+    @property
+    def rejects_all(self) -> bool:
+        """In SETUP, and yet parts shall come by: for a challenge, or to be photographed for teaching."""
+        return self._modes.mode is Mode.SETUP and (self._recipes.trial or self._collects)
+
+    @property
+    def _collects(self) -> bool:
+        """Parts of the purpose set-up are photographed; they are as little inspected as others in these modes."""
+        return self._modes.purpose is Purpose.SETUP and self._modes.mode in (Mode.SETUP, Mode.BYPASS)
+
+    def _photographed(self, part: OpenPart, announced: Announced, window: Window | None) -> bool:
+        """Its record waits for the pictures, until the gate must know."""
+        return self._collects and bool(part.views) and window is not None and not announced.too_close
 
     def _views(self, announced: Announced) -> dict[str, ViewWindow]:
         active = self._recipes.active

@@ -119,11 +119,14 @@ class GatePlan:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def add(self, part: PartId, window: Window, now_ns: int) -> None:
-        """A part is on its way: rejected unless allowed. A window that began already never opens."""
+    def add(self, part: PartId, window: Window, now_ns: int, *, denied: bool = False) -> None:
+        """A part is on its way: rejected unless allowed. A window that began already never opens.
+
+        denied: on reject for ever, whatever is said of it later.
+        """
         self._advance(now_ns)
         late = window.start <= self._belt.position(now_ns)
-        self._slots[part] = _Slot(part=part, window=window, begun=late, missed=late)
+        self._slots[part] = _Slot(part=part, window=window, begun=late, missed=late, denied=denied)
 
     def allow(self, part: PartId, now_ns: int) -> bool:
         """The part's OK is durable. False: its cut-off has passed, or it is on reject for ever."""

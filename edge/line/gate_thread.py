@@ -32,8 +32,11 @@ _AT_ONCE = 200  # messages taken before the output is looked at again
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Add:
+    """denied: on reject for ever, whatever is said of it later."""
+
     part: PartId
     window: Window
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +274,7 @@ class GateThread:
 
     def _handle(self, message: Told | None, now_ns: int) -> None:
         if isinstance(message, Add):
-            self._plan.add(message.part, message.window, now_ns)
+            self._plan.add(message.part, message.window, now_ns, denied=message.denied)
         elif isinstance(message, Allow):
             acted = self._plan.allow(message.part, now_ns)
             self._hand_over([Answer(part=message.part, acted=acted)])

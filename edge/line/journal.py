@@ -42,10 +42,11 @@ class Journal:
         """An event that changes nothing that must be remembered."""
         self._committer.put(self._event(kind, by, detail), soon=False)
 
-    def remember(self, change: Change, then: Callable[[], None] | None = None) -> None:
-        """An event, and the memory as it is now, in one commit."""
+    def remember(self, *changes: Change, then: Callable[[], None] | None = None) -> None:
+        """Events, and the memory as it is now, in one commit."""
         memory = self._modes.memory(self._recipes.remembered())
-        self._committer.put(memory, self._event(change.kind, change.by, change.detail), then=then)
+        events = (self._event(change.kind, change.by, change.detail) for change in changes)
+        self._committer.put(memory, *events, then=then)
 
     def outage_ends(self, cause: str, to_ns: int) -> None:
         self._write(self._outages.end(cause, to_ns, self.wall()))

@@ -35,6 +35,8 @@ class Modes:
         self.mode = Mode.STOPPED
         self.latched = False
         self.lot, self.lot_on_hold = "", False
+        self._next_lot: str | None = None
+        self._waiting_lot = ""
         self.purpose = Purpose.PRODUCTION
         self.bypass_until_ns = 0
         if memory is not None:
@@ -43,20 +45,25 @@ class Modes:
             self.lot, self.lot_on_hold, self.purpose = memory.lot, memory.lot_on_hold, memory.purpose
 
     def memory(self, recipe_ready: str) -> LineMemory:
+        """A lot that begins with what is being committed counts already."""
+        begins = self._next_lot is not None
         return LineMemory(
             mode=self.mode,
             latched=self.latched,
-            lot=self.lot,
-            lot_on_hold=self.lot_on_hold,
+            lot=self.lot if self._next_lot is None else self._next_lot,
+            lot_on_hold=self.mode is Mode.BYPASS if begins else self.lot_on_hold,
             purpose=self.purpose,
             recipe_ready=recipe_ready,
+            coming_lot=self._waiting_lot,
         )
 
     def set_mode(
-        self, mode: Mode, *, by: str, reason: str, minutes: float, has_recipe: bool, now_ns: int
+        self, mode: Mode, *, by: str, reason: str, minutes: float, has_recipe: bool, now_ns: int, tries: bool = False
     ) -> Change | None:
-        """None: it is so already. Refused says why not."""
+        """None: it is so already. Refused says why not. tries: a recipe is on trial, by which nothing may pass."""
         _check_texts(by, reason)
+        if mode in (Mode.RUN, Mode.BYPASS) and tries:
+            raise Refused("a recipe is being challenged", hint="finish or end the challenge first")
         if mode in (Mode.RUN, Mode.BYPASS) and self.latched:
             raise Refused("the line was stopped and must be reset first", hint="find the cause, then reset")
         if mode in (Mode.RUN, Mode.BYPASS) and not has_recipe:  # it also says how far it is to the gate
@@ -83,12 +90,32 @@ class Modes:
         return Change(kind="reset", by=by, detail=reason)
 
     def set_lot(self, lot: str, *, by: str) -> Change:
-        _check_texts(by, lot)
-        if len(lot) > _MAX_LOT or not lot.isprintable():
-            raise Refused(f"the lot's name is too long or has unprintable letters (at most {_MAX_LOT})")
+        self.check_lot(lot, by=by)
+        self._next_lot, self._waiting_lot = None, ""
         held = self.lot_on_hold and lot == self.lot  # saying its name again releases no lot
         self.lot, self.lot_on_hold = lot, held or self.mode is Mode.BYPASS
         return Change(kind="lot", by=by, detail=lot)
+
+    def check_lot(self, lot: str, *, by: str) -> None:
+        """Refused when this can be no lot."""
+        _check_texts(by, lot)
+        if len(lot) > _MAX_LOT or not lot.isprintable():
+            raise Refused(f"the lot's name is too long or has unprintable letters (at most {_MAX_LOT})")
+
+    def lot_waits(self, lot: str, *, by: str) -> Change:
+        """For its recipe to be loaded. A restart does not forget it."""
+        self._waiting_lot = lot
+        return Change(kind="lot_waits", by=by, detail=lot)
+
+    def next_lot(self, lot: str, *, by: str) -> Change:
+        """It begins together with what is committed with this change: the memory has it, triggers have not yet."""
+        self._next_lot, self._waiting_lot = lot, ""
+        return Change(kind="lot", by=by, detail=lot)
+
+    def lot_begins(self) -> None:
+        """That is durable now. Nothing when another lot was set meanwhile."""
+        if self._next_lot is not None:
+            self.lot, self.lot_on_hold, self._next_lot = self._next_lot, self.mode is Mode.BYPASS, None
 
     def set_purpose(self, purpose: Purpose, *, by: str) -> Change:
         _check_texts(by, "")

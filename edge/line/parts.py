@@ -21,6 +21,7 @@ from edge.line.gate import Window
 
 MAX_RESULTS_BYTES = 28_000  # of a part: its record holds their reasons twice and must fit into one message
 _NEIGHBOURS = 64  # windows remembered: a part's overlaps those of the few just before it
+_OF_THE_LINE = (ReasonCode.STOPPED, ReasonCode.SETUP, ReasonCode.BYPASS)  # one of them lets a part pass
 _ENCODER = msgspec.msgpack.Encoder()
 
 
@@ -49,13 +50,17 @@ class ViewWindow:
 
 @dataclass(slots=True, kw_only=True)
 class OpenPart:
-    """A part on its way. gate: where it meets the gate, in belt units."""
+    """A part on its way. gate: where it meets the gate, in belt units.
+
+    held: what it is recorded as, whatever its views say: it is photographed for teaching, and not inspected.
+    """
 
     trigger: TriggerRecord
     gate: Window
     views: dict[str, ViewWindow]
     results: dict[str, Result] = field(default_factory=dict)
     said_ns: int = 0
+    held: ReasonCode | None = None
 
     @property
     def id(self) -> PartId:
@@ -85,6 +90,8 @@ class OpenPart:
 
     def missing(self) -> tuple[Reason, ...]:
         """Why it is NOT_INSPECTED if nothing more comes."""
+        if self.held is not None:
+            return (Reason(code=self.held),)
         if not self.results:
             return (Reason(code=ReasonCode.NO_VERDICT),)
         return tuple(Reason(code=ReasonCode.VIEW, where=view) for view in self.views if view not in self.results)
@@ -142,7 +149,8 @@ class OpenParts:
         return self._parts.pop(part, None)
 
     def judge(self, result: Result) -> OpenPart | None:
-        """The part when it is decided now: its last view is OK, or this one is not. It stays open until `take`."""
+        """The part when it is decided now: its last view is OK, or this one is not (a held part waits for all). It
+        stays open until `take`."""
         part = self._parts.get(result.part)
         if part is None:
             self.refused["late"] += 1
@@ -152,7 +160,8 @@ class OpenParts:
             self.refused[why] += 1
             return None
         part.results[result.view] = result
-        if result.verdict is not Verdict.OK or len(part.results) == len(part.views):
+        decides = result.verdict is not Verdict.OK and part.held is None
+        if decides or len(part.results) == len(part.views):
             return part
         return None
 
@@ -165,7 +174,8 @@ def _refusal(part: OpenPart, result: Result) -> str:
     if result.recipe != part.trigger.recipe:
         return "recipe"
     if result.verdict is Verdict.NOT_INSPECTED:
-        return _too_large(part, result) if result.reasons else "reason"
+        odd = not result.reasons or any(reason.code in _OF_THE_LINE for reason in result.reasons)
+        return "reason" if odd else _too_large(part, result)
     if not _same_models(part, result):
         return "models"
     if not window.holds(result, result.view):
@@ -195,6 +205,8 @@ def _same_models(part: OpenPart, result: Result) -> bool:
 
 def verdict_of(part: OpenPart) -> tuple[Verdict, tuple[Reason, ...]]:
     """Of a decided part: the first view that is not OK decides."""
+    if part.held is not None:
+        return Verdict.NOT_INSPECTED, (Reason(code=part.held),)
     for result in part.results.values():
         if result.verdict is not Verdict.OK:
             return result.verdict, result.reasons

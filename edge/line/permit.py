@@ -37,7 +37,8 @@ class PermitReason(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
     """What the line knows of itself. cameras: those that the active recipe needs. counting: those that announce
-    parts, whoever judges them."""
+    parts, whoever judges them. rejects_all: in SETUP, and yet parts must come by, for a challenge or for teaching; the
+    gate rejects them all."""
 
     mode: Mode
     latched: bool
@@ -49,6 +50,7 @@ class Conditions:
     bin_full: bool
     cameras: tuple[str, ...]
     counting: tuple[str, ...] = ()
+    rejects_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def _own(known: Conditions) -> Iterable[str]:
         yield PermitReason.LATCHED
     if known.mode is Mode.STOPPED:
         yield PermitReason.STOPPED
-    if known.mode is Mode.SETUP:
+    if known.mode is Mode.SETUP and not known.rejects_all:
         yield PermitReason.SETUP
     if not known.inputs_heard:
         yield PermitReason.INPUTS_LOST

@@ -55,6 +55,7 @@ def line_state(
     recipes: Recipes,
     permit_reasons: tuple[str, ...],
     in_flight: int,
+    coming_lot: str,
     counts: dict[str, int],
 ) -> wire.LineState:
     active = recipes.active
@@ -71,6 +72,8 @@ def line_state(
         bypass_until_ns=modes.bypass_until_ns,
         in_flight=in_flight,
         counts=counts,
+        trial=recipes.trial,
+        coming_lot=coming_lot,
     )
 
 

@@ -103,6 +103,7 @@ class LineService:
         if self._poller.has(self._statuses):
             self._take_statuses()
         self._crossings.turn(self._clock.now_ns())
+        self._orders.turn()
         self._flow.turn()
         self._take_done()
         if self._poller.has(self._asked):
@@ -188,6 +189,8 @@ class LineService:
         if self._recipes.damaged:
             self._alarms.happened(_UNREADABLE, now_ns, f"choose the recipe again: {self._recipes.damaged}"[:200])
             self._journal.note(_UNREADABLE, f"{self._recipes.damaged}; none is active"[:500])
+        if started.memory is not None and started.memory.coming_lot:  # who set it was told that it would begin
+            self._journal.remember(self._modes.set_lot(started.memory.coming_lot, by="line"))
 
     def _end(self) -> None:
         """What is under the open gate leaves it whole; the gate's last reports come after it has come to rest."""
@@ -317,6 +320,7 @@ class LineService:
             recipes=self._recipes,
             permit_reasons=self._permit_reasons(),
             in_flight=self._flow.in_flight,
+            coming_lot=self._orders.coming_lot,
             counts=dict(self._tally.counts),
         )
 
@@ -334,6 +338,7 @@ class LineService:
             bin_full=self._inputs.bin_full,
             cameras=active.cameras if active is not None else (),
             counting=self._station.counting_cameras,
+            rejects_all=self._flow.rejects_all,
         )
         return permit.reasons(known, self._health, now_ns)
 

@@ -29,7 +29,23 @@ from edge.errors import (
 )
 from edge.panel import security
 from edge.panel.page_frame import STATIC, PageFrame
-from edge.panel.routes import api_line, api_live, api_parts, api_recipes, api_state, api_words, metrics, pages
+from edge.panel.routes import (
+    api_changes,
+    api_corrections,
+    api_jobs,
+    api_kinds,
+    api_line,
+    api_live,
+    api_models,
+    api_parts,
+    api_recipes,
+    api_retaught,
+    api_state,
+    api_teach,
+    api_words,
+    metrics,
+    pages,
+)
 from edge.panel.seams import Deps
 from edge.panel.shapes import Problem, problems
 
@@ -62,7 +78,8 @@ def create_app(
     )
     app.state.deps = deps
     app.state.askers, app.state.asks = CapacityLimiter(ASKERS), writes()
-    for routes in (api_state, api_line, api_recipes, api_parts, api_live, metrics):
+    work = (api_jobs, api_teach, api_retaught, api_models, api_corrections, api_changes, api_kinds)
+    for routes in (api_state, api_line, api_recipes, api_parts, api_live, *work, metrics):
         app.include_router(routes.router)
     if frame is not None:
         app.include_router(api_words.make(frame))

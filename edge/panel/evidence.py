@@ -30,10 +30,8 @@ _AGE_S = 3600
 class Picture(Response):
     """An open file, sent piece by piece: a slow reader holds one piece, not the picture. Always closed."""
 
-    media_type = "image/jpeg"
-
-    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
-        super().__init__(headers={"cache-control": f"private, max-age={_AGE_S}"})
+    def __init__(self, file: BinaryIO, size_bytes: int, media_type: str) -> None:
+        super().__init__(headers={"cache-control": f"private, max-age={_AGE_S}"}, media_type=media_type)
         self.headers["content-length"] = str(size_bytes)
         self._file = file
         self._left = size_bytes
@@ -54,11 +52,7 @@ class Picture(Response):
 
 def answer(folder: Path, image: Image) -> Picture:
     """NotThere when retention has removed it, or when what lies there is no plain file inside `folder`."""
-    path = PurePosixPath(image.path)
-    inside = not path.is_absolute() and ".." not in path.parts
-    target = folder / path
-    if not inside or not target.resolve().is_relative_to(folder.resolve()):
-        raise NotThere("this picture lies outside the images' folder", hint="run edge doctor")
+    target = path_of(folder, image)
     try:
         fd = os.open(target, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
@@ -67,7 +61,17 @@ def answer(folder: Path, image: Image) -> Picture:
     if not stat.S_ISREG(info.st_mode) or info.st_size > MAX_IMAGE_BYTES:
         os.close(fd)
         raise NotThere("this picture cannot be shown", hint="run edge doctor")
-    return Picture(open(fd, "rb", buffering=0), info.st_size)
+    media_type = "image/png" if target.suffix == ".png" else "image/jpeg"
+    return Picture(open(fd, "rb", buffering=0), info.st_size, media_type)
+
+
+def path_of(folder: Path, image: Image) -> Path:
+    """Where it lies. NotThere when that is outside `folder`."""
+    path = PurePosixPath(image.path)
+    target = folder / path
+    if path.is_absolute() or ".." in path.parts or not target.resolve().is_relative_to(folder.resolve()):
+        raise NotThere("this picture lies outside the images' folder", hint="run edge doctor")
+    return target
 
 
 def find(books: Databases, part: StoredPart, view: str, kind: str) -> Image:

@@ -33,6 +33,8 @@ def line_now(state: wire.LineState | None, now_ns: int) -> shapes.LineNow | None
         bypass_left_ms=max(0, state.bypass_until_ns - now_ns) // MS if state.bypass_until_ns else 0,
         in_flight=state.in_flight,
         counts=state.counts,
+        trial=state.trial,
+        coming_lot=state.coming_lot,
     )
 
 

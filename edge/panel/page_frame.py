@@ -26,6 +26,8 @@ PAGES = (
     ("live", "/", N_("Live")),
     ("results", "/results", N_("Results")),
     ("review", "/review", N_("Review")),
+    ("teach", "/teach", N_("Teach")),
+    ("models", "/models", N_("Models")),
     ("recipes", "/recipes", N_("Recipes")),
     ("system", "/system", N_("System")),
 )

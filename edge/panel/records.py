@@ -13,6 +13,7 @@ from edge.panel.live_part import image_url
 from edge.panel.seams import Databases
 from edge.store.evidence import Image
 from edge.store.station import Label
+from edge.store.station_schema import Named
 
 T = TypeVar("T")
 
@@ -23,8 +24,9 @@ def page(books: Databases, parts: Sequence[StoredPart], before_row: int | None) 
     notes: list[shapes.Problem] = []
     labels: dict[int, Label] = _or_note(lambda: books.station.labels_for(rows), {}, notes) if rows else {}
     images: dict[int, list[Image]] = _or_note(lambda: books.evidence.images_for(rows), {}, notes) if rows else {}
+    named: dict[int, Named] = _or_note(lambda: books.station.names_for(rows), {}, []) if rows else {}
     return shapes.PartPage(
-        parts=tuple(_row(part, labels.get(part.row), images.get(part.row, [])) for part in parts),
+        parts=tuple(_row(part, labels.get(part.row), named.get(part.row), images.get(part.row, [])) for part in parts),
         before_row=before_row,
         notes=tuple(notes),
     )
@@ -57,7 +59,15 @@ def whole(books: Databases, part: StoredPart) -> shapes.PartWhole:
 
 
 def label(found: Label) -> shapes.LabelNow:
-    return shapes.LabelNow(verdict=found.verdict, by=found.by, at=found.at, note=found.note)
+    return shapes.LabelNow(
+        verdict=found.verdict,
+        by=found.by,
+        at=found.at,
+        note=found.note,
+        kind=found.kind,
+        place=found.place,
+        view=found.view,
+    )
 
 
 def _or_note(ask: Callable[[], T], otherwise: T, notes: list[shapes.Problem]) -> T:
@@ -68,7 +78,7 @@ def _or_note(ask: Callable[[], T], otherwise: T, notes: list[shapes.Problem]) ->
         return otherwise
 
 
-def _row(part: StoredPart, found: Label | None, images: Sequence[Image]) -> shapes.PartRow:
+def _row(part: StoredPart, found: Label | None, named: Named | None, images: Sequence[Image]) -> shapes.PartRow:
     return shapes.PartRow(
         row=part.row,
         part=part.record.part,
@@ -80,6 +90,7 @@ def _row(part: StoredPart, found: Label | None, images: Sequence[Image]) -> shap
         recipe=part.trigger.recipe,
         gate=None if part.gate is None else part.gate.outcome,
         label=None if found is None else label(found),
+        named=None if named is None else named.kind,
         images=_images(part, images),
     )
 
@@ -87,14 +98,14 @@ def _row(part: StoredPart, found: Label | None, images: Sequence[Image]) -> shap
 def _images(part: StoredPart, images: Sequence[Image]) -> tuple[shapes.ImageRef, ...]:
     """Only those that say that they are of this part: a row means a part of one ledger."""
     which = part.record.part
-    return tuple(
-        shapes.ImageRef(
-            view=image.view,
-            kind=image.kind,
-            width=image.width,
-            height=image.height,
-            url=image_url(which, image.view, image.kind),
-        )
-        for image in images
-        if image.part == which
+    return tuple(image_ref(image) for image in images if image.part == which)
+
+
+def image_ref(image: Image) -> shapes.ImageRef:
+    return shapes.ImageRef(
+        view=image.view,
+        kind=image.kind,
+        width=image.width,
+        height=image.height,
+        url=image_url(image.part, image.view, image.kind),
     )

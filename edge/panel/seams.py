@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.requests import HTTPConnection
 
@@ -14,6 +15,7 @@ from edge.bus import wire
 from edge.clock import Clock
 from edge.domain.part import PartId
 from edge.panel.live import Shown
+from edge.panel.shapes_jobs import JobWhole
 from edge.panel.shapes_live import LiveMessage
 from edge.panel.snapshot import Snapshot
 from edge.panel.tally import Tally
@@ -21,6 +23,9 @@ from edge.settings.station import Station
 from edge.store.evidence import EvidenceReader
 from edge.store.ledger_reader import LedgerReader
 from edge.store.station import StationStore
+
+if TYPE_CHECKING:
+    from edge.panel.changes import Changes  # which works with what is named here
 
 
 class Watching(Protocol):
@@ -58,6 +63,17 @@ class Feeding(Protocol):
     def message(self, n: int, shown: Shown, since: int | None) -> LiveMessage: ...
 
 
+class Working(Protocol):
+    """Long work as `edge` commands in processes of their own; see `jobs.Jobs`. Nothing waits for the work itself."""
+
+    def start(
+        self, kind: str, arguments: Sequence[str], by: str, then: Callable[[JobWhole], None] | None = None
+    ) -> JobWhole: ...
+    def all(self) -> tuple[JobWhole, ...]: ...
+    def job(self, number: int) -> JobWhole: ...
+    def cancel(self, number: int) -> JobWhole: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
     """expected: the services that this station has, in the order in which they are shown."""
@@ -69,6 +85,8 @@ class Deps:
     books: Databases
     live: Feeding
     tally: Tally
+    jobs: Working
+    changes: Changes
     expected: tuple[str, ...]
 
 

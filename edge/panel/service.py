@@ -1,7 +1,8 @@
 """`edge panel`: shows what the others report, asks `line`, writes station.db. Nothing waits for it.
 
-Threads: the event loop (main), the watch on the bus, the asker of the line, the maker of live pictures, and a few
-workers for what blocks. It steps back in the scheduler: inspection comes first.
+Threads: the event loop (main), the watch on the bus, the asker of the line, the maker of live pictures, the one that
+minds the job, the keeper of changes, and a few workers for what blocks. It steps back in the scheduler: inspection
+comes first.
 """
 
 from __future__ import annotations
@@ -15,13 +16,17 @@ from collections.abc import Callable
 from edge.clock import Clock, SystemClock
 from edge.domain.verdict import Verdict
 from edge.errors import ServiceError, StoreError
-from edge.panel import server
+from edge.panel import retaught, server
 from edge.panel.app import create_app
 from edge.panel.books import Books
+from edge.panel.changes import Changes
 from edge.panel.commands import LineCommands
+from edge.panel.jobs import Jobs
+from edge.panel.keeper import Keeper
 from edge.panel.live import Live, Pictures
 from edge.panel.live_part import Kept, from_stored
 from edge.panel.page_frame import PageFrame
+from edge.panel.proposals import TAUGHT
 from edge.panel.seams import Deps
 from edge.panel.snapshot import expected_services
 from edge.panel.tally import Tally
@@ -58,6 +63,12 @@ class Panel:
         tally = Tally(lambda: self.books.ledger, clock)
         self.watch = Watch(station.run_dir, expected, clock, lambda: self._own())
         self.commands = LineCommands(station.run_dir)
+        self.jobs = Jobs(station.data_dir / "jobs", clock)
+        changes = Changes(
+            books=self.books, watch=self.watch, commands=self.commands, clock=clock, models_dir=station.models_dir,
+            taught=station.data_dir / TAUGHT,
+        )  # fmt: skip
+        self.keeper = Keeper(changes.settle)
         self.live = Live(
             snapshot=lambda: self.watch.snapshot,
             make_pictures=_pictures_of(station),
@@ -75,27 +86,36 @@ class Panel:
             books=self.books,
             live=self.live,
             tally=tally,
+            jobs=self.jobs,
+            changes=changes,
             expected=expected,
         )
 
     def start(self) -> None:
-        for part in (self.watch, self.commands, self.live):
+        for part in (self.watch, self.commands, self.live, self.keeper):
             part.start()
+        self.jobs.open()
+        retaught.at_start(self.deps)
 
     def check(self) -> None:
         """ServiceError when a thread has died: the process ends and is started again, rather than show old things."""
-        for name, part in (("watch", self.watch), ("asker", self.commands), ("live feed", self.live)):
+        beside = (
+            ("watch", self.watch), ("asker", self.commands), ("live feed", self.live), ("jobs", self.jobs),
+            ("keeper of changes", self.keeper),
+        )  # fmt: skip
+        for name, part in beside:
             if not part.running:
                 raise ServiceError(f"the panel's {name} has ended", hint="see the log; the panel starts again")
 
     def close(self) -> None:
-        for part in (self.live, self.commands, self.watch, self.books):
+        for part in (self.keeper, self.jobs, self.live, self.commands, self.watch, self.books):
             part.close()
 
     def _own(self) -> Own:
         """The panel's own queues and counters."""
         asked = {"asked": float(self.commands.asked), "unanswered": float(self.commands.unanswered)}
-        return (self.commands.queue_state(), self.live.queue_state()), self.live.counters() | asked
+        queues = (self.commands.queue_state(), self.live.queue_state(), self.jobs.queue_state())
+        return queues, self.live.counters() | asked
 
     def _find_ng(self) -> Kept | None:
         """None while the ledger cannot be read: it is asked again."""

@@ -26,6 +26,7 @@ Person = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=_
 Why = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=_NO_CONTROLS)]
 Lot = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=_NO_CONTROLS)]
 Note = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")]
+DefectKind = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=_NO_CONTROLS)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
 Version = Annotated[int, Field(ge=1, le=MAX_VERSION)]
 Number = Annotated[int, Field(ge=0, le=MAX_NUMBER)]
@@ -57,7 +58,8 @@ class Done(Shape):
 class LineNow(Shape):
     """What `line` last said. `bypass_left_ms` 0: no bypass. `preparing`: name@version that inference is loading.
 
-    `travel`, `counts`: as `line` reports them, since its start.
+    `counts`: as `line` reports them, since its start. `trial`: the active recipe is being challenged, nothing passes.
+    `coming_lot`: begins when `preparing` is loaded, "" for none.
     """
 
     epoch: int
@@ -73,6 +75,8 @@ class LineNow(Shape):
     bypass_left_ms: int
     in_flight: int
     counts: dict[str, int]
+    trial: bool
+    coming_lot: str
 
 
 class Counts(Shape):
@@ -249,16 +253,23 @@ class ImageRef(Shape):
 
 
 class LabelNow(Shape):
-    """What a person said that a part is; the last one holds. `at`: ISO 8601 UTC."""
+    """What a person said that a part is; the last one holds. `at`: ISO 8601 UTC. `kind`: of the defect, "" for none.
+
+    `place`: where it was marked, in px of the frame of camera `view`.
+    """
 
     verdict: Verdict
     by: str
     at: str
     note: str
+    kind: str
+    place: Rect | None
+    view: str
 
 
 class PartRow(Shape):
-    """A part as it is listed. `at`: the trigger's wall clock, ISO 8601 UTC. `gate`: null until the part is past it."""
+    """A part as it is listed. `at`: the trigger's wall clock, ISO 8601 UTC. `gate`: null until the part is past it.
+    `named`: what the classifier calls its defect, null for nothing; it changes no verdict."""
 
     row: int
     part: PartId
@@ -270,6 +281,7 @@ class PartRow(Shape):
     recipe: RecipeRef | None
     gate: GateOutcome | None
     label: LabelNow | None
+    named: str | None
     images: tuple[ImageRef, ...]
 
 
@@ -299,11 +311,17 @@ class PartWhole(Shape):
 
 
 class Labelling(Shape):
-    """Confirm or overrule: OK, NG or UNSURE. Nobody can say NOT_INSPECTED."""
+    """Confirm or overrule: OK, NG or UNSURE. Nobody can say NOT_INSPECTED. `kind`: what the defect is called.
+
+    `place`: where it is, in px of the frame of camera `view`; both or neither.
+    """
 
     verdict: Verdict
     by: Person
     note: Note = ""
+    kind: DefectKind | None = None
+    place: Rect | None = None
+    view: Name | None = None
 
 
 class EventRow(Shape):

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.domain.change import Action, Stage, Way
 from edge.domain.part import Mode, Purpose
 from edge.domain.verdict import GateOutcome, ReasonCode, Verdict
 from edge.line.permit import PermitReason
+from edge.panel.shapes_jobs import JobState
 from edge.recorder import evidence
 
 
@@ -126,6 +128,7 @@ EVENTS = {
     "mode": N_("Mode"),
     "recipe": N_("Recipe"),
     "lot": N_("Lot"),
+    "lot_waits": N_("Lot that waits for its recipe"),
     "purpose": N_("Purpose"),
     "permit": N_("Permit"),
     "latched": N_("Stopped until reset"),
@@ -155,6 +158,114 @@ MISSED = {
 }
 KINDS = {"anomaly": N_("differs from good"), "classification": N_("known defects")}
 
+JOB_KINDS = {  # what `Jobs.start` is called with
+    "teach": N_("Teach"),
+    "correct": N_("Correct a detector"),
+    "reteach": N_("Teach again by itself"),
+    "kinds_teach": N_("Teach kinds of defects"),
+    "kinds_name": N_("Name defects"),
+}
+JOB_STATES = {
+    JobState.WAITING: N_("waiting"),
+    JobState.RUNNING: N_("running"),
+    JobState.CANCELLING: N_("being cancelled"),
+    JobState.DONE: N_("done"),
+    JobState.REFUSED: N_("refused"),
+    JobState.FAILED: N_("failed"),
+    JobState.CANCELLED: N_("cancelled"),
+    JobState.INTERRUPTED: N_("interrupted"),
+}
+STEPS = {  # of jobs, as the commands name them (edge.apps.progress)
+    "collecting": N_("collecting parts"),
+    "reading": N_("reading pictures"),
+    "looking": N_("looking at the pictures"),
+    "checking": N_("checking"),
+    "writing": N_("writing"),
+    "learning": N_("learning"),
+    "correcting": N_("correcting again"),
+    "judging again": N_("judging again"),
+}
+
+STAGES = {
+    Stage.PROPOSED: N_("proposed"),
+    Stage.APPROVED: N_("approved"),
+    Stage.CHALLENGE: N_("being challenged"),
+    Stage.ACTIVE: N_("came into use"),
+    Stage.WITHDRAWN: N_("withdrawn"),
+    Stage.FAILED: N_("did not come into use"),
+    Stage.ROLLED_BACK: N_("taken back"),
+}
+CHANGE_ACTIONS = {
+    Action.PROPOSED: N_("proposed"),
+    Action.APPROVED: N_("approved"),
+    Action.WITHDRAWN: N_("withdrawn"),
+    Action.CHALLENGE_STARTED: N_("challenge started"),
+    Action.CHALLENGE_PASSED: N_("challenge passed"),
+    Action.CHALLENGE_FAILED: N_("challenge not passed"),
+    Action.ACTIVATED: N_("came into use"),
+    Action.ROLLED_BACK: N_("taken back"),
+    Action.FAILED: N_("did not come into use"),
+}
+WAYS = {Way.LOT: N_("with the next lot"), Way.CHALLENGE: N_("after a passed challenge")}
+DIFFERS = {  # as `proposals.differences` calls them
+    "new": N_("new"),
+    "gone": N_("gone"),
+    "product": N_("another product"),
+    "model": N_("model"),
+    "limits": N_("limits"),
+    "region": N_("region"),
+    "masks": N_("ignored areas"),
+    "classes": N_("good classes"),
+    "locate": N_("how the part is found"),
+    "picture": N_("what a sound picture is"),
+    "frame_width": N_("width of the picture"),
+    "frame_height": N_("height of the picture"),
+    "not_before_ms": N_("when the picture is taken"),
+    "not_after_ms": N_("when the picture is taken"),
+    "gate": N_("gate timing"),
+    "rules": N_("stop rules"),
+}
+LOOKS = {  # in which a part is looked at otherwise than it was taught (edge.learning.stale)
+    "region": N_("region of the check"),
+    "picture.patch": N_("background patch"),
+    "frame": N_("size of the frames"),
+    "camera": N_("camera"),
+    "camera settings": N_("camera settings"),
+    "calibration": N_("calibration"),
+    "backbone": N_("feature network"),
+    "locate.kind": N_("how the part is found"),
+    "locate.search": N_("where the part is looked for"),
+    "locate.width_px": N_("width of the part's picture"),
+    "locate.height_px": N_("height of the part's picture"),
+    "locate.rotate": N_("turned upright"),
+    "locate.polarity": N_("brighter or darker than the background"),
+    "locate.min_area_px": N_("smallest area"),
+    "locate.max_area_px": N_("largest area"),
+    "locate.max_angle_deg": N_("largest turn"),
+    "locate.max_shift_px": N_("largest shift"),
+    "locate.min_match": N_("least match"),
+    "locate.template": N_("picture of the good part"),
+}
+LOOK_VALUES = {
+    "yes": N_("yes"),
+    "no": N_("no"),
+    "whole": N_("the whole frame"),
+    "blob": N_("by its outline"),
+    "template": N_("by its picture"),
+    "any": N_("either"),
+    "bright": N_("brighter"),
+    "dark": N_("darker"),
+}
+DOUBTS = {  # about teach pictures (edge.learning.sift)
+    "near_duplicate": N_("Shows the same as another picture"),
+    "blurred": N_("Blurred"),
+    "too_dark": N_("Darker than the others"),
+    "too_bright": N_("Brighter than the others"),
+    "clipped": N_("Detail lost in black or white"),
+    "unlike": N_("Unlike the others as a whole"),
+    "outlying": N_("May show a defect"),
+}
+
 
 def codes() -> dict[str, dict[str, str]]:
     """All single words by group and code, as English ids, for the pages' scripts."""
@@ -174,5 +285,15 @@ def codes() -> dict[str, dict[str, str]]:
         "trigger": TRIGGERS,
         "missed": MISSED,
         "kind": KINDS,
+        "job_kind": JOB_KINDS,
+        "job_state": {state.value: text for state, text in JOB_STATES.items()},
+        "step": STEPS,
+        "doubt": DOUBTS,
+        "look": LOOKS,
+        "look_value": LOOK_VALUES,
+        "stage": {stage.value: text for stage, text in STAGES.items()},
+        "change_action": {action.value: text for action, text in CHANGE_ACTIONS.items()},
+        "way": {way.value: text for way, text in WAYS.items()},
+        "differs": DIFFERS,
     }
     return groups

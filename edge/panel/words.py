@@ -13,7 +13,7 @@ from typing import Any
 from babel.messages.pofile import PoFileError, read_po
 
 from edge.errors import ServiceError
-from edge.panel import alarm_words, vocabulary
+from edge.panel import alarm_words, trouble_words, vocabulary
 
 LANGUAGES = {"vi": "Tiếng Việt", "en": "English"}
 LOCALE = Path(__file__).resolve().parent / "locale"
@@ -36,7 +36,7 @@ class Words:
         return {
             "language": self.language,
             "texts": self.texts,
-            "codes": vocabulary.codes(),
+            "codes": vocabulary.codes() | {"trouble": {text: text for text in trouble_words.TROUBLES}},
             "alarms": alarm_words.alarms(),
         }
 

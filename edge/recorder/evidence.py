@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from edge.domain.ledger import StoredPart
+from edge.domain.part import Purpose
 from edge.domain.result import Result
 from edge.domain.verdict import Verdict
 
@@ -31,6 +32,7 @@ WHYS = (DISK_FULL, BACKLOG, OVERWRITTEN, RING_GONE, UNWRITABLE, STORE_DOWN)
 BACKLOG_SHEDS_OK = 12
 BACKLOG_SHEDS_UNSURE = 40
 
+LOSSY, LOSSLESS = ".jpg", ".png"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -68,7 +70,13 @@ def shed(verdict: Verdict, room: Room) -> str | None:
     return BACKLOG if limit is not None and room.backlog >= limit else None
 
 
-def image_path(part: StoredPart, view: str) -> str:
+def lossless(part: StoredPart, ok_lossless: bool) -> bool:
+    """Pictures that detectors are taught with are kept as the camera gave them: those of the purpose set-up, and the
+    samples of OK parts. Taught with JPEGs, more good parts are stopped than is promised (docs/decisions/0019)."""
+    return part.trigger.purpose is Purpose.SETUP or (ok_lossless and part.record.verdict is Verdict.OK)
+
+
+def image_path(part: StoredPart, view: str, *, lossless: bool = False) -> str:
     """Relative, with '/'. All from the ledger: a part that is done again after a crash gets the same name.
 
     The day is the wall clock's at the trigger; it only names the folder.
@@ -76,7 +84,8 @@ def image_path(part: StoredPart, view: str) -> str:
     day = _DAY.match(part.trigger.wall)
     folder = day.group() if day else "no-date"
     which = part.record.part
-    name = f"{_safe(which.station)}-{which.epoch}-{which.n}-{_safe(view)}.jpg"
+    ending = LOSSLESS if lossless else LOSSY
+    name = f"{_safe(which.station)}-{which.epoch}-{which.n}-{_safe(view)}{ending}"
     return f"{folder}/{_safe(part.trigger.lot)}/{name}"
 
 

@@ -17,10 +17,11 @@ from edge.bus.wire import Lease
 from edge.clock import MS, Clock
 from edge.domain.frame import FrameRef
 from edge.domain.ledger import StoredPart
+from edge.domain.part import Purpose
 from edge.domain.result import Result
 from edge.errors import StoreError
 from edge.recorder import evidence
-from edge.recorder.imagefile import ImageFolder, Written, encode_jpeg
+from edge.recorder.imagefile import ImageFolder, Written, encode_jpeg, encode_png
 from edge.recorder.rings import Rings
 from edge.settings.station import Recorder
 from edge.store.evidence import EvidenceStore, Image, Missed
@@ -92,7 +93,7 @@ class Follower:
         for part in parts:
             self._take(part, store is not None, jobs, missed)
             row = part.row
-            if len(jobs) >= MAX_COPIES:
+            if len(jobs) >= MAX_COPIES or (jobs and self._lossless(part)):  # those take seconds when they are large
                 break
         images = [image for job in jobs if (image := self._store(job, missed)) is not None]
         self._record(store, row, images, missed)
@@ -100,7 +101,8 @@ class Follower:
 
     def _take(self, part: StoredPart, stores: bool, jobs: list[_Job], missed: list[Missed]) -> None:
         """Copy what is wanted and let every slot of the part go."""
-        wanted = evidence.wanted(part.record.verdict, part.row, self._settings.ok_every)
+        proof = part.trigger.purpose is Purpose.CHALLENGE  # most of all one that was called good
+        wanted = proof or evidence.wanted(part.record.verdict, part.row, self._settings.ok_every)
         for result in part.record.results:
             if result.frame is None:
                 continue
@@ -116,7 +118,7 @@ class Follower:
         why = self._shed(part) if stores else evidence.STORE_DOWN
         if why is not None:
             return why
-        path = evidence.image_path(part, result.view)
+        path = evidence.image_path(part, result.view, lossless=self._lossless(part))
         pixels = self._rings.copy(frame)
         if not isinstance(pixels, str):
             return _Job(part=part, result=result, path=path, pixels=pixels, written=None)
@@ -124,6 +126,9 @@ class Follower:
         if written is None:
             return pixels
         return _Job(part=part, result=result, path=path, pixels=None, written=written)
+
+    def _lossless(self, part: StoredPart) -> bool:
+        return evidence.lossless(part, self._settings.ok_lossless)
 
     def _shed(self, part: StoredPart) -> str | None:
         try:
@@ -163,10 +168,13 @@ class Follower:
         assert job.pixels is not None
         height, width = job.pixels.shape[:2]
         before_ns = self._clock.now_ns()
-        jpeg = encode_jpeg(job.pixels, self._settings.jpeg_quality)
+        if self._lossless(job.part):
+            data = encode_png(job.pixels)
+        else:
+            data = encode_jpeg(job.pixels, self._settings.jpeg_quality)
         self.encode_ms.append((self._clock.now_ns() - before_ns) / MS)
         overlay = evidence.overlay(job.part, job.result, width=width, height=height)
-        return Written(bytes=self._folder.write(job.path, jpeg, overlay), width=width, height=height)
+        return Written(bytes=self._folder.write(job.path, data, overlay), width=width, height=height)
 
     def _image(self, job: _Job, written: Written) -> Image:
         return Image(

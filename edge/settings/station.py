@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError, model_validator
 
 from edge.domain.barrier import BarrierSettings
 from edge.errors import SettingsError
@@ -183,9 +183,11 @@ class Inference(Strict):
 
 
 class Recorder(Strict):
-    """`[recorder]`. ok_every: every n-th OK image is kept (0: none). budget_mb: on disk. min_free_mb: left free."""
+    """`[recorder]`. ok_every: every n-th OK image is kept (0: none). ok_lossless: as the camera gave it, for teaching,
+    at some seven times the bytes. budget_mb: on disk. min_free_mb: left free."""
 
     ok_every: Annotated[int, Field(ge=0, le=1_000_000)] = 20
+    ok_lossless: bool = True
     budget_mb: Annotated[int, Field(ge=1, le=10_000_000)] = 2000
     min_free_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 200
     jpeg_quality: Annotated[int, Field(ge=50, le=100)] = 92
@@ -213,6 +215,17 @@ class Station(Strict):
     inference: Inference = Inference()
     recorder: Recorder = Recorder()
     panel: Panel = Panel()
+    _file: Path | None = PrivateAttr(default=None)
+
+    @property
+    def profiles_dir(self) -> Path:
+        """Of calibration profiles."""
+        return self.data_dir / "calibration"
+
+    @property
+    def file(self) -> Path | None:
+        """Where it was read from, for commands that read it again; None when it was not read from a file."""
+        return self._file
 
     @model_validator(mode="after")
     def _cameras_have_their_own_names(self) -> Station:
@@ -271,7 +284,9 @@ def load(path: Path) -> Station:
     except ValidationError as error:
         raise SettingsError(f"{path}: {_first_complaint(error)}", hint="see deploy/stations for examples") from error
     base = path.resolve().parent
-    return station.model_copy(update={"data_dir": base / station.data_dir, "run_dir": base / station.run_dir})
+    found = station.model_copy(update={"data_dir": base / station.data_dir, "run_dir": base / station.run_dir})
+    found._file = path.resolve()
+    return found
 
 
 def _first_complaint(error: ValidationError) -> str:

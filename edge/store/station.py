@@ -1,7 +1,7 @@
-"""What people decide on this station: recipes, labels of parts, preferences; and the chain of who did what.
+"""What people decide on this station: recipes and their changes, labels of parts, preferences; and who did what.
 
-Written by the panel alone (or by the command line while no panel runs), read by everybody. Recipes, labels and the
-audit chain are append-only: SQL triggers refuse UPDATE and DELETE.
+Written by the panel alone (or by the command line while no panel runs), read by everybody. All but preferences is
+append-only: SQL triggers refuse UPDATE and DELETE.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any
 
 from edge.clock import Clock
 from edge.domain import recipe as recipes
+from edge.domain.change import ChangeEvent, ChangeState, states
+from edge.domain.geometry import Rect
 from edge.domain.ledger import StoredPart
 from edge.domain.part import PartId, check_name
 from edge.domain.recipe import Recipe
@@ -25,33 +27,26 @@ from edge.domain.verdict import Verdict
 from edge.errors import RecipeError, StoreError, UsageError
 from edge.store.database import PATIENCE_S, Database, Reader, open_reader, open_writer
 from edge.store.ledger_reader import MAX_ROWS, LedgerReader, PartFilter
-from edge.store.migrations import Schema, append_only
+from edge.store.station_schema import (
+    ADD_CHANGE,
+    ADD_NAMED,
+    CHANGES,
+    MAX_KIND,
+    NAMED,
+    STATION,
+    Named,
+    change_event,
+    change_values,
+    named_of,
+    place_of,
+    place_text,
+)
 
 MAX_TEXT = 2000
 _KEY = re.compile(r"[a-z][a-z0-9_.]{0,59}")
 _FLAGGED = (Verdict.NG, Verdict.UNSURE)
 _GENESIS = "0" * 64
-
-STATION = Schema(
-    kind="station",
-    application_id=0x45445354,
-    migrations=(
-        (
-            """CREATE TABLE recipes (name TEXT NOT NULL, version INTEGER NOT NULL, digest TEXT NOT NULL,
-               product TEXT NOT NULL, author TEXT NOT NULL, reason TEXT NOT NULL, created_at TEXT NOT NULL,
-               content BLOB NOT NULL, PRIMARY KEY (name, version))""",
-            """CREATE TABLE labels (id INTEGER PRIMARY KEY AUTOINCREMENT, part TEXT NOT NULL, row INTEGER NOT NULL,
-               verdict TEXT NOT NULL, by TEXT NOT NULL, at TEXT NOT NULL, note TEXT NOT NULL)""",
-            "CREATE INDEX labels_row ON labels (row, id)",
-            """CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, by TEXT NOT NULL,
-               action TEXT NOT NULL, detail TEXT NOT NULL, digest TEXT NOT NULL)""",
-            "CREATE TABLE preferences (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-            *append_only("recipes", retention=False),
-            *append_only("labels", retention=False),
-            *append_only("audit", retention=False),
-        ),
-    ),
-)
+_LABEL = "part, row, verdict, by, at, note, kind, place, view"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +62,10 @@ class RecipeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """What a person says that a part is: OK, NG or UNSURE. row: the part's in the ledger. The last one wins."""
+    """What a person says that a part is: OK, NG or UNSURE. row: the part's in the ledger. The last one wins.
+
+    kind: what the defect is called, "" for nothing. place: where it is, in px of the frame of camera `view`.
+    """
 
     part: PartId
     row: int
@@ -75,6 +73,21 @@ class Label:
     by: str
     at: str
     note: str
+    kind: str = ""
+    place: Rect | None = None
+    view: str = ""
+
+    def __post_init__(self) -> None:
+        if self.verdict is Verdict.NOT_INSPECTED:
+            raise UsageError("a person can say OK, NG or UNSURE", hint="choose one of them")
+        if self.verdict is Verdict.OK and (self.kind or self.place):
+            raise UsageError("a good part has no defect", hint="leave kind and place out, or say NG")
+        if len(self.kind) > MAX_KIND or not self.kind.isprintable() or self.kind != self.kind.strip():
+            raise UsageError(
+                f"{self.kind[:60]!r} cannot be a kind of defect", hint=f"one word or a few, {MAX_KIND} letters"
+            )
+        if (self.place is None) is not (self.view == ""):
+            raise UsageError("a marked place needs its camera", hint="say on which camera's frame it is")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +154,28 @@ class StationReader:
 
     def labels_of(self, row: int) -> list[Label]:
         """All labels of the part in this ledger row, in order; the last one holds."""
-        found = self._rows("SELECT part, row, verdict, by, at, note FROM labels WHERE row = ? ORDER BY id", (row,))
+        found = self._rows(f"SELECT {_LABEL} FROM labels WHERE row = ? ORDER BY id", (row,))  # noqa: S608
         return [_label(values) for values in found]
 
     def labels_for(self, rows: Sequence[int]) -> dict[int, Label]:
         """The label that holds for each of these ledger rows; rows without one are left out."""
         marks = ", ".join("?" * len(rows))
-        sql = f"SELECT part, row, verdict, by, at, note FROM labels WHERE row IN ({marks}) ORDER BY id"  # noqa: S608
+        sql = f"SELECT {_LABEL} FROM labels WHERE row IN ({marks}) ORDER BY id"  # noqa: S608
         return {values[1]: _label(values) for values in self._rows(sql, rows)}
+
+    def newest_labels(self, verdict: Verdict, limit: int = 200) -> list[Label]:
+        """The newest labels that hold and say `verdict`, newest first."""
+        found = self._rows(
+            f"""SELECT {_LABEL} FROM labels WHERE verdict = ? AND id IN (SELECT max(id) FROM labels GROUP BY row)
+                ORDER BY id DESC LIMIT ?""",  # noqa: S608 - our own columns
+            (verdict.value, max(0, min(limit, MAX_ROWS))),
+        )
+        return [_label(values) for values in found]
+
+    def label_kinds(self, limit: int = 64) -> list[str]:
+        """What people here call defects, the most used name first."""
+        sql = "SELECT kind FROM labels WHERE kind != '' GROUP BY kind ORDER BY count(*) DESC, kind LIMIT ?"
+        return [kind for (kind,) in self._rows(sql, (limit,))]
 
     def unreviewed(
         self, ledger: LedgerReader, *, limit: int = 50, before_row: int | None = None, lot: str | None = None
@@ -168,6 +195,29 @@ class StationReader:
             if not parts:
                 return ReviewPage(parts=tuple(found), before_row=None)
         return ReviewPage(parts=tuple(found), before_row=before_row)
+
+    def changes(self) -> list[ChangeState]:
+        """All changes of recipes, newest proposal first; without the proposals' reports, which may be long.
+
+        StoreError when their events do not add up.
+        """
+        return states(map(change_event, self._rows(CHANGES + " ORDER BY id")))
+
+    def reported(self) -> set[str]:
+        """The changes that were proposed with a report."""
+        found = self._rows("SELECT change FROM changes WHERE action = 'proposed' AND detail <> ''")
+        return {change for (change,) in found}
+
+    def report_of(self, change: str) -> str:
+        """The report that the change was proposed with, as JSON; "" for none."""
+        found = self._rows("SELECT detail FROM changes WHERE change = ? AND action = 'proposed'", (change,))
+        return str(found[0][0]) if found else ""
+
+    def names_for(self, rows: Sequence[int]) -> dict[int, Named]:
+        """What a classifier last called the defect of the parts in these ledger rows; rows without are left out."""
+        marks = ", ".join("?" * len(rows))
+        found = self._rows(f"SELECT {NAMED} FROM named WHERE row IN ({marks}) ORDER BY id", rows)  # noqa: S608
+        return {values[0]: named_of(values) for values in found}
 
     def preference(self, key: str) -> str | None:
         found = self._rows("SELECT value FROM preferences WHERE key = ?", (key,))
@@ -215,32 +265,65 @@ class StationStore(StationReader):
     def add_recipe(self, recipe: Recipe) -> RecipeRef:
         """Keep it as the next version of its name, whatever version it carries; the date is set when it has none."""
         with self._database.transaction() as connection:
-            found = connection.execute("SELECT max(version) FROM recipes WHERE name = ?", (recipe.name,)).fetchone()
-            created_at = recipe.created_at or self._now()
-            kept = replace(recipe, version=(found[0] or 0) + 1, created_at=created_at)
-            content = recipes.dump(kept)
-            if len(content) > recipes.MAX_RECIPE_BYTES:
-                raise RecipeError(f"recipe {recipe.name} is too large", hint="use smaller template pictures")
-            connection.execute(
-                "INSERT INTO recipes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (kept.name, kept.version, kept.ref.digest, kept.product, kept.author, kept.reason, created_at, content),
-            )
-            self._audit(connection, kept.author, "recipe.added", f"{kept.ref} {kept.ref.digest}: {kept.reason}")
+            return self._keep_recipe(connection, recipe)
+
+    def add_proposal(self, recipe: Recipe, event: ChangeEvent) -> RecipeRef:
+        """Both or neither: what is proposed must never be there as if anybody could use it. The event gets its name."""
+        with self._database.transaction() as connection:
+            ref = self._keep_recipe(connection, recipe)
+            self._keep_change(connection, replace(event, recipe_to=str(ref)))
+        return ref
+
+    def _keep_recipe(self, connection: sqlite3.Connection, recipe: Recipe) -> RecipeRef:
+        found = connection.execute("SELECT max(version) FROM recipes WHERE name = ?", (recipe.name,)).fetchone()
+        created_at = recipe.created_at or self._now()
+        kept = replace(recipe, version=(found[0] or 0) + 1, created_at=created_at)
+        content = recipes.dump(kept)
+        if len(content) > recipes.MAX_RECIPE_BYTES:
+            raise RecipeError(f"recipe {recipe.name} is too large", hint="use smaller template pictures")
+        connection.execute(
+            "INSERT INTO recipes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (kept.name, kept.version, kept.ref.digest, kept.product, kept.author, kept.reason, created_at, content),
+        )
+        self._audit(connection, kept.author, "recipe.added", f"{kept.ref} {kept.ref.digest}: {kept.reason}")
         return kept.ref
 
-    def add_label(self, part: PartId, row: int, verdict: Verdict, *, by: str, note: str = "") -> Label:
-        """Confirm or overrule. UsageError on NOT_INSPECTED (no person can say that) or a text that is too long."""
-        if verdict is Verdict.NOT_INSPECTED:
-            raise UsageError("a person can say OK, NG or UNSURE", hint="choose one of them")
-        at = self._now()
-        label = Label(part=part, row=row, verdict=verdict, by=_text(by), at=at, note=_text(note))
+    def add_label(
+        self, part: PartId, row: int, verdict: Verdict, *, by: str, note: str = "",
+        kind: str = "", place: Rect | None = None, view: str = "",
+    ) -> Label:  # fmt: skip
+        """Confirm or overrule. UsageError on what no person can say (see `Label`) or a text that is too long."""
+        label = Label(
+            part=part, row=row, verdict=verdict, by=_text(by), at=self._now(), note=_text(note),
+            kind=kind, place=place, view=view and check_name(view, "camera"),
+        )  # fmt: skip
+        values = (str(part), row, verdict.value, by, label.at, note, kind, place_text(place), view)
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO labels (part, row, verdict, by, at, note) VALUES (?, ?, ?, ?, ?, ?)",
-                (str(part), row, verdict.value, by, at, note),
-            )
-            self._audit(connection, by, "part.labelled", f"{part} {verdict.value}: {note}")
+            connection.execute(f"INSERT INTO labels ({_LABEL}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)  # noqa: S608
+            what = f"{part} {verdict.value}{kind and f' {kind}'}"
+            self._audit(connection, by, "part.labelled", f"{what}: {note}")
         return label
+
+    def add_change(self, event: ChangeEvent) -> ChangeEvent:
+        """Keep what happened to a change, with its time. StoreError when it does not follow what happened before."""
+        with self._database.transaction() as connection:
+            return self._keep_change(connection, event)
+
+    def _keep_change(self, connection: sqlite3.Connection, event: ChangeEvent) -> ChangeEvent:
+        kept = replace(event, at=self._now())
+        number = connection.execute(ADD_CHANGE, change_values(kept)).lastrowid or 0
+        states(map(change_event, connection.execute(CHANGES + " WHERE change = ? ORDER BY id", (event.change,))))
+        what = f"{kept.recipe_from or 'nothing'} -> {kept.recipe_to}{f' ({kept.way})' if kept.way else ''}"
+        proof = f" [{hashlib.sha256(kept.detail.encode()).hexdigest()}]" if kept.detail else ""
+        self._audit(connection, kept.by, f"change.{kept.action}", f"{what}: {kept.reason}{proof}")
+        return replace(kept, id=number)
+
+    def add_names(self, named: Sequence[Named]) -> None:
+        """What a classifier calls the defects of parts; no verdict, and no person's word."""
+        at = self._now()
+        values = [(one.row, str(one.part), one.kind, one.certainty, one.model, one.at or at) for one in named]
+        with self._database.transaction() as connection:
+            connection.executemany(ADD_NAMED, values)
 
     def set_preference(self, key: str, value: str, *, by: str) -> None:
         """UsageError when the key is not lower-case letters, digits, '_' and '.', or the value is too long."""
@@ -283,10 +366,13 @@ def _text(value: str) -> str:
 
 
 def _label(values: tuple[Any, ...]) -> Label:
-    part, row, verdict, by, at, note = values
+    part, row, verdict, by, at, note, kind, place, view = values
     try:
-        return Label(part=PartId.parse(part), row=row, verdict=Verdict(verdict), by=by, at=at, note=note)
-    except (UsageError, ValueError) as error:
+        return Label(
+            part=PartId.parse(part), row=row, verdict=Verdict(verdict), by=by, at=at, note=note,
+            kind=kind, place=place_of(place), view=view,
+        )  # fmt: skip
+    except (UsageError, RecipeError, ValueError) as error:
         raise StoreError(f"the label of row {row} cannot be read: {error}", hint="run edge doctor") from error
 
 

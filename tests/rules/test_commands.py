@@ -19,20 +19,20 @@ _INLINE = re.compile(r"`([^`]+)`")
 _EDGE = re.compile(r"(?<![\w./-])edge ([a-z][a-z-]*)((?: [^`|;&#]*)?)")
 _MAKE = re.compile(r"(?<![\w./-])make ([a-z][a-z-]*)")
 _MODULE = re.compile(r"-m ((?:edge|models|calibration|tests)(?:\.\w+)+)")
-_OPTION = re.compile(r"(?<!\S)\[?(--[a-z][a-z-]*)")
+_OPTION = re.compile(r"(?<!\S)\[?(--[a-z][a-z0-9-]*)")
 _WORD = re.compile(r" [a-z][a-z-]*")
 _TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
 _SERVICE_OPTIONS = {"--station", "--help"}
 
 
 def options_of() -> dict[str, set[str]]:
-    """Each command of `edge` with its options; those of a group as `group command`."""
+    """Each command of `edge` with its options; those of a group as `group command`, and of a group in it likewise."""
     found = {name: set(_SERVICE_OPTIONS) for name in cli.SERVICES}
-    group = typer.main.get_command(commands._typer)
-    for name, command in getattr(group, "commands", {}).items():
-        members = {f"{name} {one}": member for one, member in getattr(command, "commands", {}).items()}
-        for known, one in {name: command, **members}.items():
-            found[known] = {"--help"} | {option for parameter in one.params for option in parameter.opts}
+    todo = list(getattr(typer.main.get_command(commands._typer), "commands", {}).items())
+    while todo:
+        name, command = todo.pop()
+        found[name] = {"--help"} | {option for parameter in command.params for option in parameter.opts}
+        todo += [(f"{name} {one}", member) for one, member in getattr(command, "commands", {}).items()]
     return found
 
 
@@ -54,8 +54,8 @@ def check(text: str, root: Path, options: dict[str, set[str]]) -> list[Finding]:
     found: list[Finding] = []
     for number, piece in code(text):
         for name, rest in _EDGE.findall(piece):
-            if any(known.startswith(f"{name} ") for known in options) and (member := _WORD.match(rest)):
-                name += member[0]
+            while any(known.startswith(f"{name} ") for known in options) and (member := _WORD.match(rest)):
+                name, rest = name + member[0], rest[member.end() :]
             if name not in options:
                 found.append((number, f"edge {name}"))
                 continue
@@ -78,6 +78,8 @@ def check(text: str, root: Path, options: dict[str, set[str]]) -> list[Finding]:
         ("`edge learning frobnicate` and `edge learning correct DIR --colour`", ["edge learning frobnicate",
             "edge learning correct --colour"]),
         ("`edge learning correct DIR --by NAME --reason WHY` and `edge learning replay`", []),
+        ("`edge learning kinds frob` and `edge learning kinds teach DIR --out F --last 3`", ["edge learning kinds frob",
+            "edge learning kinds teach --last"]),
         ("`python -m models.tools.absent`", ["python -m models.tools.absent"]),
         ("at the edge of the belt, make sure", []),
     ],

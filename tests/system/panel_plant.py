@@ -28,7 +28,7 @@ from edge.domain.geometry import Rect
 from edge.domain.ledger import Alive, EventRecord, GateRecord, OutageRecord, PartRecord, TriggerRecord, TriggerSource
 from edge.domain.part import Mode, PartId, Purpose
 from edge.domain.prediction import Box
-from edge.domain.recipe import Check, CheckKind, GateTiming, Locate, LocateKind, NgRule, Recipe, View
+from edge.domain.recipe import Check, CheckKind, GateTiming, Locate, LocateKind, NgRule, Polarity, Recipe, View
 from edge.domain.result import Placement, RecipeRef, Result, Score, Timings
 from edge.domain.verdict import GateOutcome, Reason, ReasonCode, Verdict
 from edge.recorder.imagefile import ImageFolder, encode_jpeg
@@ -54,7 +54,10 @@ def biscuit_recipe(name: str = "biscuit", product: str = "Bánh quy bơ 90 g") -
         name="surface", kind=CheckKind.ANOMALY, model="biscuit@1", model_digest="a" * 64, unsure_from=4.0, ng_from=5.0
     )
     edge = replace(check, name="edge", region=Rect(x=40, y=60, width=340, height=90), unsure_from=3.0, ng_from=3.5)
-    locate = Locate(kind=LocateKind.BLOB, width_px=SIZE_PX, height_px=SIZE_PX, rotate=True)
+    locate = Locate(
+        kind=LocateKind.BLOB, width_px=SIZE_PX, height_px=SIZE_PX, rotate=True, polarity=Polarity.BRIGHT,
+        min_area_px=30_000, search=Rect(x=100, y=66, width=600, height=480),
+    )  # fmt: skip
     return Recipe(
         name=name, version=1, product=product, gate=GateTiming(travel=800), author="Lan", reason="first version",
         views=(View(camera=CAMERA, locate=locate, checks=(check, edge)),), rules=(NgRule(ng=3, of=3),),
@@ -103,6 +106,8 @@ class Line(threading.Thread):
         self.clock, self.camera = SystemClock(), Camera()
         self.mode, self.lot, self.purpose = Mode.STOPPED, LOT, Purpose.PRODUCTION
         self.active: RecipeRef | None = recipe
+        self.trial = self._try_out = False
+        self.coming_lot = ""
         self.latched, self.bypass_until_ns = False, 0
         self.alarms: tuple[wire.Alarm, ...] = ()
         self.down: set[str] = set()
@@ -142,11 +147,12 @@ class Line(threading.Thread):
         done = threading.Event()
         self._work.put(work)
         self._work.put(done.set)
-        assert done.wait(20), "the test's line did not get to it"
+        assert done.wait(60), "the test's line did not get to it"
 
-    def judge(self, verdict: Verdict, *, acted: bool = True) -> PartId:
+    def judge(self, verdict: Verdict, *, acted: bool = True, bad: bool | None = None) -> PartId:
+        """bad: whether its picture shows a defect; None: as the verdict says."""
         made: list[PartId] = []
-        self.act(lambda: made.append(self._part(verdict, ago_s=0.0, acted=acted)))
+        self.act(lambda: made.append(self._part(verdict, ago_s=0.0, acted=acted, bad=bad)))
         return made[0]
 
     def bypass(self) -> PartId:
@@ -183,6 +189,7 @@ class Line(threading.Thread):
         if self._preparing is not None and now_ns > self._preparing[1]:
             (name, version), _ = self._preparing
             self.active, self._preparing = RecipeRef(name=name, version=version, digest="0" * 16), None
+            self.trial, self.lot, self.coming_lot = self._try_out, self.coming_lot or self.lot, ""
         if not self.silent:
             self._ledger.commit([Alive(at_ns=now_ns)])
             self._line.send(self.state())
@@ -204,6 +211,7 @@ class Line(threading.Thread):
             epoch=self.epoch, mode=self.mode, permit=not reasons, permit_reasons=reasons, active=self.active,
             preparing=None if self._preparing is None else self._preparing[0], lot=self.lot, purpose=self.purpose,
             latched=self.latched, bypass_until_ns=self.bypass_until_ns, in_flight=3, counts={"parts": self.n},
+            trial=self.trial, coming_lot=self.coming_lot,
         )  # fmt: skip
 
     def _obey(self, request: wire.Message) -> wire.Message:
@@ -217,9 +225,12 @@ class Line(threading.Thread):
                 self.mode = request.mode
                 self.bypass_until_ns = now_ns + round(request.minutes * 60 * SECOND) if request.minutes else 0
             case wire.ActivateRecipe():
+                self._try_out = request.trial
                 self._preparing = ((request.name, request.version), now_ns + 600 * MS)
-            case wire.SetLot():
+            case wire.SetLot(recipe=None):
                 self.lot = request.lot
+            case wire.SetLot(recipe=(name, version)):
+                self.coming_lot, self._preparing = request.lot, ((name, version), now_ns + 600 * MS)
             case wire.SetPurpose():
                 self.purpose = request.purpose
             case wire.ResetLatch():
@@ -264,21 +275,26 @@ class Line(threading.Thread):
         ))  # fmt: skip
         return part
 
-    def _part(self, verdict: Verdict, *, ago_s: float, heard: bool = True, acted: bool = True) -> PartId:
+    def _part(
+        self, verdict: Verdict, *, ago_s: float, heard: bool = True, acted: bool = True, bad: bool | None = None
+    ) -> PartId:
         self.n += 1
-        shot = self.camera.shoot(self.n, bad=verdict in (Verdict.NG, Verdict.UNSURE))
+        shot = self.camera.shoot(self.n, bad=verdict in (Verdict.NG, Verdict.UNSURE) if bad is None else bad)
         at_ns = self.clock.now_ns() - round(ago_s * SECOND)
         part = PartId(station=self.station.name, epoch=self.epoch, n=self.n)
         result = self._result(part, verdict, shot, at_ns)
         trigger = TriggerRecord(
-            part=part, trigger_ns=at_ns, error_ns=0, source=TriggerSource.SENSOR, mode=Mode.RUN, purpose=self.purpose,
-            lot=self.lot, recipe=self.recipe, models=("a" * 12,), travel=800.0, wall=self._wall_at(ago_s),
+            part=part, trigger_ns=at_ns, error_ns=0, source=TriggerSource.SENSOR, purpose=self.purpose,
+            mode=Mode.SETUP if self.trial else Mode.RUN, lot=self.lot,
+            recipe=self.active if self.trial else self.recipe, models=("a" * 12,), travel=800.0,
+            wall=self._wall_at(ago_s),
         )  # fmt: skip
         record = PartRecord(
             part=part, verdict=verdict, reasons=result.reasons, results=(result,), decided_ns=at_ns + 46 * MS,
             cutoff_ns=at_ns + 730 * MS,
         )  # fmt: skip
-        outcome = GateOutcome.PASSED if verdict is Verdict.OK else GateOutcome.CONFIRMED
+        passes = verdict is Verdict.OK and not self.trial
+        outcome = GateOutcome.PASSED if passes else GateOutcome.CONFIRMED
         row = self._ledger.commit([trigger, record])[part]
         self._ledger.commit([GateRecord(part=part, outcome=outcome, at_ns=at_ns + 800 * MS)])
         self._keep(part, row, verdict, shot)
@@ -347,27 +363,34 @@ port = {port}
         store.close()
         self.line = Line(self.station, self.recipe)
         self.line.start()
-        self.line.act(lambda: self.line.fill(history))
-        self._panel = subprocess.Popen([sys.executable, "-m", "edge.cli", "panel", "--station", str(file)])
-        self._wait_for_panel()
+        self._panel: subprocess.Popen[bytes] | None = None
+        try:
+            self.line.act(lambda: self.line.fill(history))
+            self._panel = subprocess.Popen([sys.executable, "-m", "edge.cli", "panel", "--station", str(file)])
+            self._wait_for_panel(self._panel)
+        except BaseException:  # whoever made it gets nothing to close
+            self.close()
+            raise
 
-    def _wait_for_panel(self) -> None:
-        until = time.monotonic() + 30
+    def _wait_for_panel(self, panel: subprocess.Popen[bytes]) -> None:
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
                 with urllib.request.urlopen(f"{self.url}/api/v1/state", timeout=2):
                     return
             except OSError:
-                assert self._panel.poll() is None, "edge panel ended"
+                assert panel.poll() is None, "edge panel ended"
                 time.sleep(0.05)
         raise AssertionError("edge panel did not answer")
 
     def signal_panel(self, number: int) -> None:
+        assert self._panel is not None
         self._panel.send_signal(number)
 
     def stop_panel(self) -> None:
-        self._panel.terminate()
-        self._panel.wait(10)
+        if self._panel is not None:
+            self._panel.terminate()
+            self._panel.wait(20)
 
     def close(self) -> None:
         self.stop_panel()

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from edge.apps.bench.child import Child
 from edge.apps.demo.scene.render import Renderer
 from edge.apps.demo.scene.spec import draw_spec
 from edge.errors import ServiceError
-from edge.inference.session import OUTPUTS, Graph, SessionOptions
+from edge.inference.preprocess import Preprocessor
+from edge.inference.session import Graph, Model, SessionOptions
 from edge.learning.backbone import load_backbone
 from edge.store.packages import open_package
 
@@ -120,23 +122,29 @@ def teach(pictures: Path, out: Path, threads: int = THREADS) -> Lesson:
 
 
 def graph_over_backbone(package: Path, runs: int) -> float:
-    """Medians of the whole taught graph over the bare backbone, both `session.run` with one thread, run in turns."""
+    """Medians of the whole taught graph, from bytes to score, over the bare backbone, from a normalised image to its
+    features: both `session.run` with one thread, run in turns."""
     opened, options = open_package(package), SessionOptions()
     manifest = opened.manifest
     backbone = load_backbone(str((manifest.training or {})["backbone"]))
     taps = tuple(tap.name for tap in backbone.taps)
-    whole = Graph(str(opened.model_path), f"model {manifest.reference}", OUTPUTS[manifest.kind], options)
+    whole = Model.load(opened, options)
     bare = Graph(backbone.onnx, f"backbone {backbone.name}", taps, options)
-    shape = (1, 3, manifest.preprocess.height, manifest.preprocess.width)
-    tensor = np.random.default_rng(_SEED).standard_normal(shape, np.float32)
-    times_ns: dict[Graph, list[int]] = {whole: [], bare: []}
+    size = (manifest.preprocess.height, manifest.preprocess.width, 3)
+    picture = np.random.default_rng(_SEED).integers(0, 256, size, np.uint8)
+    looks: list[Callable[[], object]] = [
+        partial(whole.run, whole.preprocessor.tensor(picture)),
+        partial(bare.run, Preprocessor(manifest.preprocess).tensor(picture)),
+    ]
+    times_ns: tuple[list[int], list[int]] = ([], [])
     for number in range(_WARM_UP + runs):
         # Each comes first every other time.
-        for graph in (whole, bare) if number % 2 else (bare, whole):
+        for one in (0, 1) if number % 2 else (1, 0):
             started_ns = time.monotonic_ns()
-            graph.run(tensor)
-            times_ns[graph].append(time.monotonic_ns() - started_ns)
-    return statistics.median(times_ns[whole][_WARM_UP:]) / statistics.median(times_ns[bare][_WARM_UP:])
+            looks[one]()
+            times_ns[one].append(time.monotonic_ns() - started_ns)
+    whole_ns, bare_ns = (statistics.median(spent[_WARM_UP:]) for spent in times_ns)
+    return whole_ns / bare_ns
 
 
 def _peak_until_end_mb(process: subprocess.Popen[bytes]) -> float:

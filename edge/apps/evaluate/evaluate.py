@@ -14,7 +14,7 @@ from edge.apps.evaluate.drawing import miss
 from edge.apps.evaluate.page import Miss, render
 from edge.apps.evaluate.subject import Subject, load_subject
 from edge.apps.evaluate.words import EvaluateWords
-from edge.apps.teach import Step
+from edge.apps.progress import Step
 from edge.capture.folder import decode_picture
 from edge.clock import Clock
 from edge.errors import EdgeError, ServiceError, SourceError, StoreError, UsageError
@@ -65,7 +65,7 @@ def run(request: Request, words: EvaluateWords, step: Step, clock: Clock, stop: 
         step(words("examining"), done, total)
         return not stop.requested
 
-    found = evaluate(pictures, examiner, go_on)
+    found = evaluate(pictures, examiner, go_on, subject.learnt)
     if not found.complete:
         hint = "nothing was written; start it again"
         raise ServiceError(f"interrupted after {len(found.seen)} of {len(pictures.pictures)} pictures", hint=hint)

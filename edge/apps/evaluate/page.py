@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment
 
-from edge.apps.evaluate.report import counted, notes, percent
+from edge.apps.evaluate.report import between, counted, notes, percent
 from edge.apps.evaluate.subject import Subject
 from edge.apps.evaluate.template import TEMPLATE
 from edge.apps.evaluate.words import EvaluateWords
@@ -73,18 +73,27 @@ def _tiles(figures: Figures, subject: Subject, words: EvaluateWords) -> list[tup
     latency = figures.latency_ms
     p99 = "-" if latency.p99 is None else f"{latency.p99:.1f}"
     quality = [
-        ("Image AUROC", figures.image_auroc, "a defective part scores higher than a good one in so many pairs"),
-        ("Average precision", figures.average_precision, "area under precision over recall"),
-        ("AU-PRO", figures.au_pro, "share of each defect's area found, up to 30 % false pixels"),
-        ("Pixel AUROC", figures.pixel_auroc, "the same for single pixels"),
+        (
+            "Image AUROC",
+            figures.image_auroc,
+            figures.image_auroc_ci,
+            "a defective part scores higher than a good one in so many pairs",
+        ),
+        ("Average precision", figures.average_precision, None, "area under precision over recall"),
+        ("AU-PRO", figures.au_pro, figures.au_pro_ci, "share of each defect's area found, up to 30 % false pixels"),
+        ("Pixel AUROC", figures.pixel_auroc, None, "the same for single pixels"),
     ]
     text = "p50 per part, p99 {p99} ms, {threads} thread(s); reading the file is not in it"
     return [
         _rate("Escapes", "defective parts judged OK", figures.escapes, words),
         _rate("False rejects", "good parts judged UNSURE or NG", figures.false_rejects, words),
         *(
-            (name if name == "AU-PRO" else words(name), "-" if value is None else f"{value:.4f}", words(what))
-            for name, value, what in quality
+            (
+                name if name == "AU-PRO" else words(name),
+                "-" if value is None else f"{value:.4f}",
+                words(what) + (f"; {between(limits, words)}" if limits else ""),
+            )
+            for name, value, limits, what in quality
         ),
         (
             words("Latency"),

@@ -28,8 +28,10 @@ def as_object(source: str, subject: Subject, found: Evaluation) -> dict[str, Any
         "threads": subject.threads,
         "limits": {one.name: {"unsure_from": one.unsure_from, "ng_from": one.ng_from} for one in subject.checks},
         "image_auroc": _rounded(figures.image_auroc),
+        "image_auroc_ci": _limits(figures.image_auroc_ci),
         "average_precision": _rounded(figures.average_precision),
         "au_pro": _rounded(figures.au_pro),
+        "au_pro_ci": _limits(figures.au_pro_ci),
         "pixel_auroc": _rounded(figures.pixel_auroc),
         "false_reject_rate": _rounded(figures.false_rejects.value),
         "false_reject_interval": _interval(figures.false_rejects),
@@ -43,6 +45,7 @@ def as_object(source: str, subject: Subject, found: Evaluation) -> dict[str, Any
         "masks": _masks(figures.masks),
         "unreadable": list(found.unreadable),
         "passed_over": found.passed_over,
+        "taught_with": _taught_with(found),
         "escapes": [one.picture.name for one in found.escapes()],
         "false_rejects": [one.picture.name for one in found.false_rejects()],
         "pictures": [_picture(one) for one in found.seen],
@@ -63,12 +66,16 @@ def lines(subject: Subject, found: Evaluation, words: EvaluateWords) -> list[str
         f"{words('False rejects'):20} {share(figures.false_rejects, words)}",
     ]
     quality = {
-        words("Image AUROC"): figures.image_auroc,
-        words("Average precision"): figures.average_precision,
-        "AU-PRO": figures.au_pro,
-        words("Pixel AUROC"): figures.pixel_auroc,
+        words("Image AUROC"): (figures.image_auroc, figures.image_auroc_ci),
+        words("Average precision"): (figures.average_precision, None),
+        "AU-PRO": (figures.au_pro, figures.au_pro_ci),
+        words("Pixel AUROC"): (figures.pixel_auroc, None),
     }
-    told += [f"{name:20} {value:.4f}" for name, value in quality.items() if value is not None]
+    told += [
+        f"{name:20} {value:.4f}{f' ({between(limits, words)})' if limits else ''}"
+        for name, (value, limits) in quality.items()
+        if value is not None
+    ]
     told += [f"  {kind:18} {share(one.escaped, words)}" for kind, one in figures.per_defect.items()]
     if latency.p50 is not None:
         told.append(f"{words('Latency'):20} p50 {latency.p50:.1f} ms, p99 {latency.p99:.1f} ms")
@@ -78,7 +85,7 @@ def lines(subject: Subject, found: Evaluation, words: EvaluateWords) -> list[str
 def notes(found: Evaluation, words: EvaluateWords) -> list[str]:
     """Whatever is not in the figures, in words."""
     figures, masks = found.figures, found.figures.masks
-    told = _absent(figures, words)
+    told = _too_kind(found, words) + _absent(figures, words)
     counts = {
         "Masks that are all black, not used: {count}.": masks.black,
         "Pictures without a map, in no pixel figure: {count}.": masks.mapless,
@@ -120,8 +127,24 @@ def counted(of: Share, words: EvaluateWords) -> str:
     return f"{words('{count} of {of}', count=of.count, of=of.of)}; {sure}"
 
 
+def between(limits: tuple[float, float], words: EvaluateWords) -> str:
+    """`with 95 % confidence between 0.9012 and 0.9876`"""
+    low, high = (f"{limit:.4f}" for limit in limits)
+    return words("with 95 % confidence between {low} and {high}", low=low, high=high)
+
+
 def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
+
+
+def _too_kind(found: Evaluation, words: EvaluateWords) -> list[str]:
+    if not found.taught_with:
+        return []
+    text = (
+        "The detector was made from {count} of these {of} pictures ({names}): the figures are too kind. Move them away."
+    )
+    total = len(found.seen) + len(found.unreadable)
+    return [words(text, count=len(found.taught_with), of=total, names=some(found.taught_with))]
 
 
 def _absent(figures: Figures, words: EvaluateWords) -> list[str]:
@@ -143,6 +166,11 @@ def _kind(figures: KindFigures) -> dict[str, Any]:
         "escape_interval": _interval(figures.escaped),
         "image_auroc": _rounded(figures.auroc),
     }
+
+
+def _taught_with(found: Evaluation) -> dict[str, Any] | None:
+    names = found.taught_with
+    return None if names is None else {"count": len(names), "names": list(names)}
 
 
 def _masks(masks: MaskCount) -> dict[str, Any]:
@@ -171,7 +199,11 @@ def _picture(one: Seen) -> dict[str, Any]:
 
 
 def _interval(of: Share) -> list[float] | None:
-    return [round(limit, 6) for limit in of.interval] if of.interval else None
+    return _limits(of.interval)
+
+
+def _limits(limits: tuple[float, float] | None) -> list[float] | None:
+    return None if limits is None else [round(limit, 6) for limit in limits]
 
 
 def _rounded(value: float | None) -> float | None:

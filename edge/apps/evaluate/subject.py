@@ -12,6 +12,7 @@ from edge.domain.recipe import Check, View
 from edge.errors import UsageError
 from edge.inference.loading import ModelShelf
 from edge.learning.examine import RunnerFor, package_check, whole_frame, with_recipe
+from edge.learning.taught_with import learnt_from
 from edge.settings.station import Inference
 from edge.store.package_check import MANIFEST
 from edge.store.packages import Package, import_package, open_package
@@ -22,13 +23,17 @@ _BESIDE = ".recipe.json"  # what `edge teach --out NAME.zip` calls the recipe: N
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Subject:
-    """name: of the recipe or the model, with its version. view: None for a bare package."""
+    """name: of the recipe or the model, with its version. view: None for a bare package.
+
+    learnt: SHA-256 of the pictures that its models were made from; None when that is not known.
+    """
 
     name: str
     checks: tuple[Check, ...]
     view: View | None
     runner_for: RunnerFor
     threads: int
+    learnt: frozenset[str] | None = None
 
 
 def load_subject(model: Path, models: Path | None, camera: str | None, clock: Clock) -> Subject:
@@ -52,7 +57,8 @@ def load_subject(model: Path, models: Path | None, camera: str | None, clock: Cl
 
 
 def _of_recipe(path: Path, models: Path | None, camera: str | None, clock: Clock) -> Subject:
-    loaded = recipes.load(recipes.Wanted(recipe=str(path), models=models), clock)
+    wanted = recipes.Wanted(recipe=str(path), models=models)
+    loaded = recipes.load(wanted, clock)
     view = recipes.choose_view(loaded.recipe, camera)
     return Subject(
         name=str(loaded.ref),
@@ -60,6 +66,7 @@ def _of_recipe(path: Path, models: Path | None, camera: str | None, clock: Clock
         view=view,
         runner_for=with_recipe(loaded.runners[view.camera]),
         threads=loaded.models[0].options.threads,
+        learnt=learnt_from(recipes.packages(wanted, view)),
     )
 
 
@@ -73,6 +80,7 @@ def _of_package(package: Package, clock: Clock) -> Subject:
         view=None,
         runner_for=whole_frame(model, check),
         threads=model.options.threads,
+        learnt=learnt_from([package]),
     )
 
 

@@ -56,6 +56,9 @@ _OURS = {
     "none": "không có",
     "score": "điểm",
     "More, named in the JSON file: {count}.": "Còn nữa, có tên trong tệp JSON: {count}.",
+    "The detector was made from {count} of these {of} pictures ({names}): the figures are too kind. Move them away.": (
+        "Bộ phát hiện đã được dạy bằng {count} trong {of} ảnh này ({names}): các con số quá đẹp. Hãy chuyển chúng đi."
+    ),
     "There are no good parts: false rejects and AUROC cannot be told.": (
         "Không có sản phẩm đạt: không thể biết tỷ lệ loại nhầm và AUROC."
     ),

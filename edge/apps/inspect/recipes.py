@@ -30,11 +30,15 @@ class Wanted:
 def load(wanted: Wanted, clock: Clock) -> LoadedRecipe:
     """UsageError, RecipeError, ModelError or StoreError says what is missing or does not fit."""
     recipe, beside = _recipe(wanted)
-    places = [wanted.models] if wanted.models else beside
-    if wanted.station is not None:
-        places = [*places, wanted.station.models_dir]
+    places = _places(wanted, beside)
     settings = wanted.station.inference if wanted.station else Inference()
     return load_recipe(recipe, ModelShelf(lambda reference: _find(reference, places), settings, clock))
+
+
+def packages(wanted: Wanted, view: View) -> list[Package]:
+    """Of the view's checks, as `load` finds them."""
+    places = _places(wanted, _recipe(wanted)[1])
+    return [_find(reference, places) for reference in dict.fromkeys(check.model for check in view.checks)]
 
 
 def choose_view(recipe: Recipe, camera: str | None) -> View:
@@ -65,6 +69,12 @@ def _recipe(wanted: Wanted) -> tuple[Recipe, list[Path]]:
         return reader.recipe(name, version), []
     finally:
         reader.close()
+
+
+def _places(wanted: Wanted, beside: list[Path]) -> list[Path]:
+    """Where packages are looked for, in this order."""
+    places = [wanted.models] if wanted.models else beside
+    return places if wanted.station is None else [*places, wanted.station.models_dir]
 
 
 def _read(path: Path) -> bytes:

@@ -44,10 +44,10 @@ def frames(wanted: Wanted, source: Source) -> Frames:
     if wanted.labelled is not None:
         cases += labelled_cases(find_pictures(wanted.labelled))
     if wanted.station is not None:
-        view = source.view
-        if view is None:
+        view, recipe = source.view, source.recipe
+        if view is None or recipe is None:
             raise UsageError("stored parts are whole frames", hint="give the --recipe that says how they are judged")
-        stored = stored_parts(wanted.station, view.camera, wanted.last)
+        stored = stored_parts(wanted.station, view.camera, wanted.last, recipe.name)
         cases += stored.cases
     return Frames(cases=tuple(cases), stored=stored)
 

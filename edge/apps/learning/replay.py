@@ -10,7 +10,7 @@ from typing import Any
 from edge.apps.learning.cases import Wanted, frame_examiner, frames
 from edge.apps.learning.report import replay_lines, replay_object
 from edge.apps.learning.source import Source, opened
-from edge.apps.teach import Step
+from edge.apps.progress import Step
 from edge.clock import Clock
 from edge.errors import EXIT_NO, EXIT_OK, ServiceError
 from edge.learning.memory_file import has_memory, taught_memory
@@ -32,7 +32,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outcome:
-    """exit_code: 1 when a known defect passes that the other version, or its label, stops."""
+    """exit_code: 1 when a known defect passes that the other version, or its label, stops, or a limit sample gets
+    another answer than its own."""
 
     name: str
     against: str
@@ -41,7 +42,7 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        return EXIT_NO if self.found.lost or self.found.unproven else EXIT_OK
+        return EXIT_NO if self.found.lost or self.found.flipped or self.found.unproven else EXIT_OK
 
     def report(self) -> dict[str, Any]:
         return {"model": self.name, "against": self.against, **replay_object(self.found, self.stored)}

@@ -12,22 +12,24 @@ from edge.domain.model import Manifest
 from edge.errors import EXIT_NO, EXIT_OK
 from edge.learning.correct import Corrected, Effect
 from edge.learning.corrected import Wish
-from edge.learning.reestimate import Reestimate
-from edge.learning.replay import Case, Change, Replay, Said, proposed_limits
+from edge.learning.reestimate import Reestimate, Setting
+from edge.learning.replay import Case, Change, KnownSettings, Replay, Said, known_settings, proposed_limits
 from edge.learning.stored import StoredParts
 
 _SHOWN = 20
-_MOST_STOPPED = 0.05  # of the known good parts that passed: more false rejects are not taken silently
+MOST_STOPPED = 0.05  # of the known good parts that passed: more false rejects are not taken silently
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CorrectOutcome:
-    """seconds: until the new version was there; replay_seconds: until it was known what it changes."""
+    """samples: names of limit samples that come with this version. seconds: until the new version was there;
+    replay_seconds: until it was known what it changes."""
 
     source: Source
     new: Manifest
     made: Corrected
     wish: Wish
+    samples: tuple[str, ...]
     found: Replay
     stored: StoredParts | None
     out: Path
@@ -39,15 +41,22 @@ class CorrectOutcome:
         """Why the new version is not kept; "" when it is."""
         lost = [name for name in self.found.lost if name not in self.wish.accepted]
         unread = self.found.unproven
+        if self.found.flipped:
+            return f"limit samples would be judged otherwise: {some(self.found.flipped)}"
         if lost:
             return f"known defects would pass: {some(lost)}"
-        if len(self.found.stopped) > _MOST_STOPPED * self.found.passed and not self.wish.stops_good:
+        if len(self.found.stopped) > MOST_STOPPED * self.found.passed and not self.wish.stops_good:
             return f"{len(self.found.stopped)} of {self.found.passed} known good parts would be stopped"
         return f"known parts cannot be read: {some(unread)}" if unread else ""
 
     @property
     def exit_code(self) -> int:
         return EXIT_NO if self.refused else EXIT_OK
+
+    @property
+    def settings(self) -> KnownSettings:
+        """Both limits for the parts that are known, by the scores of the new version."""
+        return known_settings(self.made.memory, (self.source.bounds, self.made.bounds), self.found)
 
     @property
     def proposal(self) -> Reestimate | None:
@@ -73,6 +82,9 @@ class CorrectOutcome:
             "taught_good_stopped": self.made.stopped,
             "taught_good": len(self.made.memory.scores),
             "withdrawn": self.made.withdrawn,
+            "samples": list(self.samples),
+            "dropped": list(self.wish.dropped),
+            "limits": limits_object(self.settings),
             "proposed": _proposed(self.proposal),
             "replay": replay_object(self.found, self.stored),
             "seconds": round(self.seconds, 2),
@@ -91,10 +103,18 @@ class CorrectOutcome:
             )
         if self.made.withdrawn:
             words.append(f"{self.made.withdrawn} exemplars of earlier defects are like a good part, and went")
-        words += [*replay_lines(self.found, self.stored), *_proposed_words(self.proposal, self.new.unsure_from)]
+        words += [f"{name}: kept as limit sample, nothing is learnt from it" for name in self.samples]
+        words += [f"{name}: no limit sample any more" for name in self.wish.dropped]
+        words += [
+            *replay_lines(self.found, self.stored),
+            *limits_lines(self.settings),
+            *_proposed_words(self.proposal, self.new.unsure_from),
+        ]
         if self.refused:
             hint = "give lost defects with --defect too, or let one go: --accept-lost NAME"
             hint = hint if self.found.lost else "mend what is damaged; --accept-stopped takes more false rejects"
+            if self.found.flipped:
+                hint = "correct it otherwise; or take one out for a reason: --drop-limit NAME"
             return [*words, f"NOT ACCEPTED, nothing was written: {self.refused} ({hint})"]
         made = [f"{self.new.reference} made in {self.seconds:.1f} s; {self.source.package.manifest.reference} stays"]
         made.append(f"model:  {self.out / 'package'}")
@@ -111,9 +131,16 @@ def replay_object(found: Replay, stored: StoredParts | None) -> dict[str, Any]:
         "lost": list(found.lost),
         "stopped": list(found.stopped),
         "unreadable": list(found.unreadable),
+        "samples": found.samples,
+        "flipped": list(found.flipped),
     }
     if stored is not None:
-        told["stored"] = {"parts": stored.looked_at, "pictures": len(stored.cases), "unkept": stored.unkept}
+        told["stored"] = {
+            "parts": stored.looked_at,
+            "pictures": len(stored.cases),
+            "unkept": stored.unkept,
+            "labelled": stored.labelled,
+        }
     return told
 
 
@@ -125,7 +152,10 @@ def replay_lines(found: Replay, stored: StoredParts | None) -> list[str]:
     words += [f"  {_change_words(one)}" for one in found.changes[:_SHOWN]]
     if len(found.changes) > _SHOWN:
         words.append(f"  and {len(found.changes) - _SHOWN} more")
+    if found.samples:
+        words.append(f"limit samples: {found.samples - len(found.flipped)} of {found.samples} get their answer")
     for what, names in (
+        ("limit samples that get another answer", found.flipped),
         ("known defects that would pass", found.lost),
         ("known good parts that would be stopped", found.stopped),
         ("pictures that cannot be read", found.unreadable),
@@ -149,17 +179,36 @@ def _proposed(proposal: Reestimate | None) -> dict[str, Any] | None:
         "rate": round(limits.rate, 6),
         "held_by": list(proposal.held_by),
         "escapes": list(proposal.escapes),
-        "table": [
-            {
-                "unsure_from": round(row.unsure_from, 4),
-                "stopped_good": row.rejects,
-                "good": row.good,
-                "escapes": len(row.escapes),
-                "defects": row.defects,
-            }
-            for row in proposal.table
-        ],
+        "table": [_setting(row) for row in proposal.table],
     }
+
+
+def _setting(row: Setting) -> dict[str, Any]:
+    return {
+        "unsure_from": round(row.unsure_from, 4),
+        "stopped_good": row.rejects,
+        "good": row.good,
+        "escapes": len(row.escapes),
+        "defects": row.defects,
+    }
+
+
+def limits_object(found: KnownSettings) -> dict[str, Any]:
+    """What the limits before and after mean for the known parts, and others to choose from."""
+    ends = {"before": found.before, "after": found.after}
+    told: dict[str, Any] = {what: _setting(row) | {"escaping": list(row.escapes)} for what, row in ends.items()}
+    return told | {"table": [_setting(row) for row in found.table]}
+
+
+def limits_lines(found: KnownSettings) -> list[str]:
+    def words(row: Setting) -> str:
+        return f"{len(row.escapes)} of {row.defects} known defects pass, {row.rejects} of {row.good} good parts stopped"
+
+    before, after = found.before, found.after
+    told = [f"UNSURE from {after.unsure_from:.3f}: {words(after)}"]
+    if before.unsure_from != after.unsure_from:
+        told.append(f"with {before.unsure_from:.3f} as before: {words(before)}")
+    return told
 
 
 def _proposed_words(proposal: Reestimate | None, now: float) -> list[str]:

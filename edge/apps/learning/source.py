@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge.capture.folder import decode_picture
@@ -19,6 +19,7 @@ from edge.learning.correct import Bounds, JudgedPart
 from edge.learning.corrected import checked_by
 from edge.learning.memory_file import KnownPart
 from edge.learning.samples import SampleCutter
+from edge.learning.teach_record import pictures_beside
 from edge.store.package_check import MANIFEST
 from edge.store.packages import Package, import_package, open_package
 
@@ -29,11 +30,12 @@ _PLACE = re.compile(r"(.+)@([0-9]{1,5}),([0-9]{1,5}),([0-9]{1,5}),([0-9]{1,5})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """recipe, recipe_file: both or neither."""
+    """recipe_file: None when the recipe is of no file. pictures: where the raw ones are kept, if they are."""
 
     package: Package
     recipe: Recipe | None
     recipe_file: Path | None
+    pictures: Path | None = None
 
     @property
     def view(self) -> View | None:
@@ -68,20 +70,40 @@ def opened(path: Path, recipe_file: Path | None = None) -> Iterator[Source]:
         else:
             raise UsageError(f"there is no model {path}", hint="give a package's folder or .zip, or what teach made")
         file = recipe_file or (beside if beside.is_file() else None)
-        yield Source(package=package, recipe=_recipe(file) if file else None, recipe_file=file)
+        raw = pictures_beside(path.parent if path.is_dir() and path == package.folder else path)
+        yield Source(
+            package=package,
+            recipe=_recipe(file) if file else None,
+            recipe_file=file,
+            pictures=raw if raw.is_dir() else None,
+        )
 
 
-def judged_parts(
-    source: Source, good: Sequence[Path], defects: Sequence[str], known: Sequence[KnownPart]
-) -> list[JudgedPart]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a person said of which pictures; of defective ones PICTURE or PICTURE@x,y,w,h. limit_*: limit samples."""
+
+    good: tuple[Path, ...] = ()
+    defects: tuple[str, ...] = ()
+    limit_good: tuple[Path, ...] = ()
+    limit_defects: tuple[str, ...] = ()
+
+    def each(self) -> Iterator[tuple[Path, Rect | None, bool, bool]]:
+        """(picture, marked place, defective, limit sample): those to be learnt from first."""
+        for good, defects, limit in ((self.good, self.defects, False), (self.limit_good, self.limit_defects, True)):
+            yield from ((path, None, False, limit) for path in good)
+            yield from ((*split_place(text), True, limit) for text in defects)
+
+    @property
+    def files(self) -> list[Path]:
+        return [path for path, *_ in self.each()]
+
+
+def judged_parts(source: Source, given: Given, known: Sequence[KnownPart]) -> list[JudgedPart]:
     """Read, located and cut. UsageError, SourceError or Refused names the picture that cannot be used."""
-    given: list[tuple[Path, bool, Rect | None]] = [(path, False, None) for path in good]
-    given += [(path, True, place) for path, place in (split_place(text) for text in defects)]
-    if not given:
-        raise UsageError("nothing is to be corrected", hint="give --good PICTURE or --defect PICTURE")
     parts: list[JudgedPart] = []
-    for path, defect, place in given:
-        part = _part(source, path, defect, place)
+    for path, place, defect, limit in given.each():
+        part = replace(judged_part(source, path, defect, place), limit=limit)
         before = next((one for one in known if one.sha256 == part.sha256), None)
         if before is not None:
             said = "defective" if before.defect else "good"
@@ -116,7 +138,8 @@ def _of_recipe(path: Path) -> Path:
     return path.parent
 
 
-def _part(source: Source, path: Path, defect: bool, place: Rect | None) -> JudgedPart:
+def judged_part(source: Source, path: Path, defect: bool, place: Rect | None) -> JudgedPart:
+    """One of `judged_parts`."""
     picture = decode_picture(path, 3)
     if picture is None:
         raise SourceError(f"{path} cannot be read as a picture", hint="give a picture's file")
@@ -140,6 +163,7 @@ def _part(source: Source, path: Path, defect: bool, place: Rect | None) -> Judge
         sha256=digest,
         defect=defect,
         marked=None if place is None else cutter.marked(picture, place, path.name),
+        place=place,
     )
 
 

@@ -16,7 +16,7 @@ from edge.domain.recipe import Check
 from edge.errors import ModelError, RecipeError
 from edge.inference.cut import Cutter
 from edge.inference.located import Affine, compose, inverse, transform
-from edge.inference.preprocess import Preprocessor
+from edge.inference.preprocess import Feed
 from edge.inference.session import Outputs
 
 _FINE = 8  # sub-cells along a side, to measure how much of a cell a mask covers
@@ -26,7 +26,7 @@ _COVERED = 0.5  # a cell is ignored from this share on
 class AnomalyDecoder:
     """map_shape: (h, w) of the model's map. RecipeError when the masks leave nothing to look at."""
 
-    def __init__(self, check: Check, cutter: Cutter, preprocessor: Preprocessor, map_shape: tuple[int, int]) -> None:
+    def __init__(self, check: Check, cutter: Cutter, preprocessor: Feed, map_shape: tuple[int, int]) -> None:
         self._check, self._region = check, cutter.region
         self._cell_to_aligned = _cell_to_aligned(cutter, preprocessor, map_shape)
         self._ignored: NDArray[np.bool_] | None = None
@@ -89,7 +89,7 @@ def check_masks_fit(check: Check, outputs: Outputs, tolerance: float) -> None:
         )
 
 
-def _cell_to_aligned(cutter: Cutter, preprocessor: Preprocessor, map_shape: tuple[int, int]) -> Affine:
+def _cell_to_aligned(cutter: Cutter, preprocessor: Feed, map_shape: tuple[int, int]) -> Affine:
     height, width = map_shape
     across, down = preprocessor.settings.width / width, preprocessor.settings.height / height
     to_input = np.array([[across, 0, 0.5 * across - 0.5], [0, down, 0.5 * down - 0.5]], np.float64)

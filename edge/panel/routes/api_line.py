@@ -35,11 +35,17 @@ class Asking:
             raise ServiceError("too many requests at once", hint="wait a second, then try again")
         return await to_thread.run_sync(_ask, self._deps, request, by, action, detail, limiter=self._askers)
 
-    async def check_recipe(self, ref: str) -> None:
-        """NotThere when station.db has no such version."""
+    async def with_lot(self, lot: str, by: str) -> wire.SetLot:
+        """With the change that the beginning of this lot brings, if there is one."""
+        return await to_thread.run_sync(self._deps.changes.with_lot, lot, by, limiter=self._askers)
+
+    async def check_recipe(self, name: str, version: int) -> None:
+        """NotThere when station.db has no such version; Refused when it is a change that is not approved."""
+        ref = f"{name}@{version}"
         known = await to_thread.run_sync(self._deps.books.station.recipes, limiter=self._askers)
         if ref not in {str(row.ref) for row in known}:
             raise NotThere(f"there is no recipe {ref}", hint="see the list of recipes")
+        await to_thread.run_sync(self._deps.changes.check_activation, name, version, limiter=self._askers)
 
 
 async def asking_of(request: Request) -> Asking:
@@ -60,14 +66,17 @@ async def set_mode(wanted: shapes.SetMode, ask: Ask) -> shapes.Done:
 async def activate(wanted: shapes.ActivateRecipe, ask: Ask) -> shapes.Done:
     """The line takes it when inference has loaded it; until then `preparing` names it."""
     ref = f"{wanted.name}@{wanted.version}"
-    await ask.check_recipe(ref)
+    await ask.check_recipe(wanted.name, wanted.version)
     request = wire.ActivateRecipe(name=wanted.name, version=wanted.version, by=wanted.by)
     return await ask(request, wanted.by, "line.recipe", ref)
 
 
 @router.post("/lot")
 async def set_lot(wanted: shapes.SetLot, ask: Ask) -> shapes.Done:
-    return await ask(wire.SetLot(lot=wanted.lot, by=wanted.by), wanted.by, "line.lot", wanted.lot)
+    """A change that is approved for it becomes active with the lot, at one moment, as soon as inference has it."""
+    request = await ask.with_lot(wanted.lot, wanted.by)
+    brings = "" if request.recipe is None else " with {}@{}".format(*request.recipe)
+    return await ask(request, wanted.by, "line.lot", f"{wanted.lot}{brings}")
 
 
 @router.post("/purpose")

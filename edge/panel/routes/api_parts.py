@@ -43,8 +43,8 @@ def parts(
         lot=lot,
         reason=reason,
         purpose=purpose,
-        since_wall=_wall(since),
-        until_wall=_wall(until),
+        since_wall=wall(since),
+        until_wall=wall(until),
         before_row=before_row,
     )
     found = deps.books.ledger.parts(which, limit)
@@ -68,10 +68,17 @@ def image(epoch: Epoch, n: N, view: Name, kind: Name, deps: Needs) -> Response:
 def add_label(epoch: Epoch, n: N, wanted: shapes.Labelling, deps: Needs) -> shapes.LabelNow:
     """Confirm or overrule. Labels are kept for ever; the last one holds."""
     found = records.stored(deps.books, deps.station.name, epoch, n)
-    station = deps.books.station
-    return records.label(
-        station.add_label(found.record.part, found.row, wanted.verdict, by=wanted.by, note=wanted.note)
+    label = deps.books.station.add_label(
+        found.record.part,
+        found.row,
+        wanted.verdict,
+        by=wanted.by,
+        note=wanted.note,
+        kind=wanted.kind or "",
+        place=wanted.place,
+        view=wanted.view or "",
     )
+    return records.label(label)
 
 
 @router.get("/review")
@@ -81,7 +88,7 @@ def review(deps: Needs, lot: LotText = None, before_row: BeforeRow = None, limit
     return records.page(deps.books, found.parts, found.before_row)
 
 
-def _wall(at: datetime | None) -> str | None:
+def wall(at: datetime | None) -> str | None:
     """As the ledger writes it, so that texts compare as times do ("+" sorts before ".")."""
     if at is None:
         return None

@@ -11,7 +11,7 @@ from edge.domain.part import NAME_PATTERN
 from edge.domain.recipe import Recipe
 from edge.domain.result import RecipeRef
 from edge.errors import NotThere, Refused
-from edge.panel import evidence, shapes
+from edge.panel import evidence, retaught, shapes
 from edge.panel.revise import revised
 from edge.panel.seams import Deps, deps_of
 from edge.store.station import RecipeRow
@@ -25,8 +25,8 @@ Version = Annotated[int, Path(ge=1, le=shapes.MAX_VERSION)]
 @router.get("")
 def listed(deps: Needs) -> shapes.RecipeList:
     """By name, newest version first."""
-    found = deps.books.station.recipes()
-    return shapes.RecipeList(recipes=tuple(_row(deps, row, found) for row in found))
+    found, proposed = deps.books.station.recipes(), deps.changes.proposed()
+    return shapes.RecipeList(recipes=tuple(_row(deps, row, found, proposed) for row in found))
 
 
 @router.get("/{name}/{version}")
@@ -36,13 +36,15 @@ def whole(name: Name, version: Version, deps: Needs) -> shapes.RecipeWhole:
 
 @router.post("/{name}/{version}/revise", status_code=201, responses=shapes.problems(*shapes.WRITE))
 def revise(name: Name, version: Version, wanted: shapes.Revision, deps: Needs) -> shapes.RecipeWhole:
-    """A new version; 409 when `version` is not the newest, or nothing is changed."""
+    """A new version; 409 when `version` is not the newest, or nothing is changed. Changes that are only proposed do
+    not count: what is set on the line goes on from what is in use."""
     with deps.books.revising:
         recipe = _recipe(deps, name, version)
-        newest = max(row.ref.version for row in deps.books.station.recipes() if row.ref.name == name)
+        newest = _newest(deps.books.station.recipes(), name, deps.changes.proposed())
         if version != newest:
             raise Refused(f"{name}@{version} is not the newest version", hint=f"start from {name}@{newest}")
         ref = deps.books.station.add_recipe(revised(recipe, wanted))
+    retaught.after_revision(deps, recipe, deps.books.station.recipe(ref.name, ref.version))
     return _whole(deps, ref.name, ref.version)
 
 
@@ -75,10 +77,12 @@ def _known(deps: Deps, name: str, version: int) -> tuple[RecipeRow, list[RecipeR
 
 def _whole(deps: Deps, name: str, version: int) -> shapes.RecipeWhole:
     row, found = _known(deps, name, version)
-    return shapes.RecipeWhole(row=_row(deps, row, found), recipe=deps.books.station.recipe(name, version))
+    return shapes.RecipeWhole(
+        row=_row(deps, row, found, deps.changes.proposed()), recipe=deps.books.station.recipe(name, version)
+    )
 
 
-def _row(deps: Deps, row: RecipeRow, found: list[RecipeRow]) -> shapes.RecipeRow:
+def _row(deps: Deps, row: RecipeRow, found: list[RecipeRow], proposed: set[str]) -> shapes.RecipeRow:
     return shapes.RecipeRow(
         name=row.ref.name,
         version=row.ref.version,
@@ -87,9 +91,15 @@ def _row(deps: Deps, row: RecipeRow, found: list[RecipeRow]) -> shapes.RecipeRow
         author=row.author,
         reason=row.reason,
         created_at=row.created_at,
-        newest=row.ref.version == max(each.ref.version for each in found if each.ref.name == row.ref.name),
+        newest=row.ref.version == _newest(found, row.ref.name, proposed),
         active=row.ref == _active(deps),
     )
+
+
+def _newest(found: list[RecipeRow], name: str, proposed: set[str]) -> int:
+    """Of what is more than a proposal; of all while there is nothing else."""
+    versions = [row.ref.version for row in found if row.ref.name == name]
+    return max([version for version in versions if f"{name}@{version}" not in proposed] or versions)
 
 
 def _active(deps: Deps) -> RecipeRef | None:

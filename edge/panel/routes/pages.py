@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from edge.panel.page_frame import COOKIE, PageFrame
 from edge.panel.shapes import MAX_NUMBER, MAX_VERSION
+from edge.panel.shapes_changes import Folder
 
 _YEAR_S = 365 * 24 * 3600
 _HERE = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")  # a path of this site and nothing else
@@ -36,6 +37,26 @@ def make(frame: PageFrame) -> APIRouter:
     @router.get("/review")
     async def review(request: Request) -> HTMLResponse:
         return frame.page(request, "review")
+
+    @router.get("/teach")
+    async def teach(request: Request) -> HTMLResponse:
+        return frame.page(request, "teach")
+
+    @router.get("/teach/{folder}")
+    async def taught(request: Request, folder: Folder) -> HTMLResponse:
+        return frame.page(request, "teach", "taught", folder=folder)
+
+    @router.get("/models")
+    async def models(request: Request) -> HTMLResponse:
+        return frame.page(request, "models")
+
+    @router.get("/models/correct")
+    async def correct(request: Request) -> HTMLResponse:
+        return frame.page(request, "models", "correct")
+
+    @router.get("/models/corrections/{number}")
+    async def correction(request: Request, number: Annotated[int, Path(ge=1, le=MAX_NUMBER)]) -> HTMLResponse:
+        return frame.page(request, "models", "correction", number=number)
 
     @router.get("/recipes")
     async def recipes(request: Request) -> HTMLResponse:

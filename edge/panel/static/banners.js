@@ -53,7 +53,10 @@ function lineBanners(line) {
     banners.push(["bypass", t("BYPASS: parts pass uninspected"), `${left} ${t("The lot is on hold.")}`.trim()]);
   }
   if (line.latched) banners.push(["latched", t("The line stopped itself"), t("Find the cause, then press Reset on the live page.")]);
-  if (line.purpose !== "production") {
+  if (line.trial) {
+    const recipe = line.active ? `${line.active.name}@${line.active.version}` : "";
+    banners.push(["purpose", t("{recipe} is being challenged", { recipe }), t("Everything is rejected until it has caught the bad parts.")]);
+  } else if (line.purpose !== "production") {
     banners.push(["purpose", word("purpose", line.purpose), t("These parts do not count in the yield.")]);
   }
   return banners;

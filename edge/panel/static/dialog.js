@@ -24,13 +24,13 @@ export function trouble(error) {
 
 /**
  * Ask in a dialog. fields: nodes; act(data): does it, its Refusal is shown in place; true is given back when done.
- * act gets the form's fields as an object, and `pressed`: the value of the button.
+ * act gets the form's fields as an object, and `pressed`: the value of the button. leave: what the way out is called.
  */
-export function open({ title, fields, confirm, act, buttons = [] }) {
+export function open({ title, fields, confirm, act, buttons = [], leave = t("Cancel") }) {
   const dialog = byId("dialog");
   return new Promise((resolve) => {
     const complaint = el("p", { class: "complaint", role: "alert" });
-    const cancel = el("button", { type: "button", onclick: () => dialog.close() }, t("Cancel"));
+    const cancel = el("button", { type: "button", onclick: () => dialog.close() }, leave);
     const accept = confirm ? el("button", { type: "submit", class: "primary" }, confirm) : null;
     const form = el("form", { method: "dialog" },
       el("h2", { id: "dialog-title" }, title), fields, complaint, el("div", { class: "row" }, cancel, buttons, accept));

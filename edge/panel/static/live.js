@@ -5,6 +5,7 @@ import { drawAlarms } from "./alarms.js";
 import { setLine, setLost, stale } from "./banners.js";
 import { Connection } from "./connection.js";
 import { byId } from "./dom.js";
+import { showKindsLine } from "./kinds.js";
 import { showControls, wireControls } from "./live_controls.js";
 import { showCounts } from "./live_counts.js";
 import { forget, showLastReject, showPart, tickPart } from "./live_part.js";
@@ -12,6 +13,7 @@ import { drawStrip } from "./strip.js";
 import { t } from "./words.js";
 
 const QUEUES_MS = 2000;
+const KINDS_MS = 15_000;
 
 async function onMessage(message) {
   const { state } = message;
@@ -36,6 +38,12 @@ async function pollQueues() {
   }
 }
 
+/** Kinds are counted in the ledger: asked rarely, and only shown when somebody has named one. */
+async function pollKinds() {
+  await showKindsLine(byId("kinds"));
+  setTimeout(pollKinds, KINDS_MS);
+}
+
 wireControls();
 new Connection({
   onMessage,
@@ -47,3 +55,4 @@ new Connection({
 }).start();
 setInterval(tickPart, 1000);
 pollQueues();
+pollKinds();

@@ -21,7 +21,8 @@ export function showControls(now, alive) {
   say(byId("permit"), permitText());
   const preparing = line?.preparing ? t("loading {recipe}", { recipe: line.preparing }) : "";
   say(byId("recipe"), preparing || named(line?.active) || t("none"));
-  say(byId("lot"), line?.lot || t("none"));
+  const coming = line?.coming_lot ? t("{lot}, then {coming} with {recipe}", { lot: line.lot || t("none"), coming: line.coming_lot, recipe: line.preparing ?? "" }) : "";
+  say(byId("lot"), coming || line?.lot || t("none"));
   byId("start").disabled = !line || line.mode === "RUN" || line.latched;
   byId("stop").disabled = line?.mode === "STOPPED";
   show(byId("reset"), Boolean(line?.latched));

@@ -18,6 +18,7 @@ function pictures(part) {
     const frame = el("div", { class: "picture" });
     load(frame, image.url, {
       size: { width: image.width, height: image.height }, boxes: result?.boxes ?? [], verdict: result?.verdict ?? part.record.verdict, caption: image.view,
+      place: part.label?.view === image.view ? part.label.place : null,
     });
     return el("section", { class: "picture-card" }, frame);
   });
@@ -29,7 +30,8 @@ function pictures(part) {
 
 function labelButtons() {
   const button = (verdict) => el("button", { type: "button", onclick: () => label(verdict) }, t("Label: {verdict}", { verdict: word("verdict", verdict) }));
-  return el("div", { class: "row" }, button("NG"), button("OK"), button("UNSURE"));
+  const mark = el("a", { class: "button", href: `/review?part=${place.dataset.epoch}/${place.dataset.n}` }, t("Mark the defect"));
+  return el("div", { class: "row" }, button("NG"), button("OK"), button("UNSURE"), mark);
 }
 
 async function label(verdict) {

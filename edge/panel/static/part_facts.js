@@ -65,7 +65,7 @@ export function timingsCard(results) {
 }
 
 export function labelsCard(part, actions) {
-  const rows = part.labels.map((label) => [word("verdict", label.verdict), label.by, time(label.at), label.note]);
+  const rows = part.labels.map((label) => [[word("verdict", label.verdict), label.kind].filter(Boolean).join(" · "), label.by, time(label.at), label.note]);
   const heads = [t("Label"), t("By"), t("Time"), t("Note")];
   return el("section", { class: "card" }, el("h2", {}, t("Labels")),
     rows.length ? el("div", { class: "scroll" }, table(heads, rows)) : el("p", { class: "quiet" }, t("Nobody has labelled this part.")), actions);

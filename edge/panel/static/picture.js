@@ -20,12 +20,19 @@ export function overlay(size, boxes, verdict) {
   }, marks);
 }
 
-/** Fill a .picture with an image that is there already (an <img>), its boxes and a caption. */
-export function put(place, { image, size, boxes = [], verdict = "", caption = "" }) {
+/** The place that a person marked, to be looked at. */
+export function marked(size, place) {
+  return svg("svg", { class: "marker seen", viewBox: `0 0 ${size.width} ${size.height}`, preserveAspectRatio: "xMidYMid meet", "aria-hidden": "true" },
+    svg("rect", { ...place, class: "under" }), svg("rect", { ...place, class: "mark" }));
+}
+
+/** Fill a .picture with an image that is there already (an <img>), its boxes, a person's mark and a caption. */
+export function put(holder, { image, size, boxes = [], place = null, verdict = "", caption = "" }) {
   const nodes = [image];
   if (boxes.length && size?.width) nodes.push(overlay(size, boxes, verdict));
+  if (place && size?.width) nodes.push(marked(size, place));
   if (caption) nodes.push(el("span", { class: "caption" }, caption));
-  place.replaceChildren(...nodes);
+  holder.replaceChildren(...nodes);
 }
 
 export function none(place, text) {

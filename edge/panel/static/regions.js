@@ -159,10 +159,11 @@ export class Regions {
   }
 }
 
-function clamp(value, low, high) {
+export function clamp(value, low, high) {
   return Math.max(low, Math.min(value, Math.max(low, high)));
 }
 
-function spanned(a, b) {
+/** The rectangle between two corners. */
+export function spanned(a, b) {
   return { x: Math.min(a[0], b[0]), y: Math.min(a[1], b[1]), width: Math.abs(a[0] - b[0]), height: Math.abs(a[1] - b[1]) };
 }

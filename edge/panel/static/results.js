@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { trouble } from "./dialog.js";
 import { badge, byId, el, say } from "./dom.js";
+import { showKinds } from "./kinds.js";
 import { watchStation } from "./station_poll.js";
 import { reasonText, t, time, word } from "./words.js";
 
@@ -43,6 +44,7 @@ async function show(beforeRow = null) {
   } catch (error) {
     trouble(error);
   }
+  if (beforeRow === null) showKinds(byId("kinds"), { lot: filter.lot, since: utc(filter.since), until: utc(filter.until) });
   byId("newer").disabled = trail.length === 0;
   byId("older").disabled = next === null;
 }
@@ -50,7 +52,7 @@ async function show(beforeRow = null) {
 function row(part) {
   const { epoch, n } = part.part;
   const image = part.images[0];
-  const label = part.label ? el("span", { class: "tag" }, t("label: {verdict}", { verdict: word("verdict", part.label.verdict) })) : null;
+  const label = part.label ? el("span", { class: "tag" }, t("label: {verdict}", { verdict: [word("verdict", part.label.verdict), part.label.kind].filter(Boolean).join(" · ") })) : null;
   const about = [part.lot, part.purpose === "production" ? "" : word("purpose", part.purpose), part.gate ? word("gate", part.gate) : ""];
   return el("li", {}, el("a", { href: `/results/${epoch}/${n}` },
     image ? el("img", { class: "thumb", src: image.url, alt: "", loading: "lazy", decoding: "async" }) : el("span", { class: "thumb" }, t("no picture")),

@@ -1,11 +1,13 @@
-// Flagged parts, one at a time: confirm or overrule with a big button or a key, then the next. Labels are added, never
-// changed: going back and judging again adds another one, and the last one holds.
+// Flagged parts, one at a time: confirm or overrule with a big button or a key, then the next. Of a defect a person may
+// say the kind and mark the place before. Labels are added, never changed: going back and judging again adds another one,
+// and the last one holds. `?part=EPOCH/N` begins with that part, flagged or not.
 
 import { get, post } from "./api.js";
 import { notice, trouble } from "./dialog.js";
 import { badge, byId, el, say, show } from "./dom.js";
 import { askName, known, whoIsIt } from "./person.js";
 import { load, none } from "./picture.js";
+import { Defect } from "./review_defect.js";
 import { watchStation } from "./station_poll.js";
 import { reasonText, t, time, word } from "./words.js";
 
@@ -13,8 +15,9 @@ const PAGE = 20;
 const AGAIN_MS = 5000;
 const KEYS = { 1: "NG", 2: "OK", 3: "UNSURE" };
 const buttons = [...document.querySelectorAll("[data-label]")];
+const defect = new Defect();
 const queue = [];
-const said = new Map(); // row -> verdict
+const said = new Map(); // row -> what was said here: {verdict, kind, place, view}
 let at = 0;
 let before = null;
 let ended = false;
@@ -71,9 +74,10 @@ async function drawPart(part) {
   byId("previous").disabled = at === 0;
   say(byId("who"), known() ? t("You are {name}", { name: known() }) : t("Who are you?"));
   say(byId("done"), said.size ? t("{n} labelled here", { n: said.size }) : "");
+  const told = said.get(part.row) ?? part.label;
   enable(null);
-  for (const button of buttons) button.classList.toggle("said", said.get(part.row) === button.dataset.label);
-  await drawPicture(part);
+  for (const button of buttons) button.classList.toggle("said", told?.verdict === button.dataset.label);
+  await drawPicture(part, part.images.find((image) => image.view === told?.view) ?? part.images[0], told);
   if (queue[at] === part) enable(part);
 }
 
@@ -82,19 +86,35 @@ function enable(part) {
   for (const button of buttons) button.disabled = part === null;
 }
 
-async function drawPicture(part) {
+/** told: what was said of the part before, to be shown again. */
+async function drawPicture(part, image, told) {
   const place = byId("review-picture");
-  const image = part.images[0];
+  defect.clear(told?.kind ?? "");
+  drawViews(part, image);
   if (!image) return none(place, t("No picture was kept of this part."));
-  let boxes = [];
+  const boxes = await boxesOf(part, image.view);
+  if (queue[at] !== part) return undefined;
+  const size = { width: image.width, height: image.height };
+  const shown = await load(place, image.url, { size, boxes, verdict: part.verdict, caption: image.view });
+  if (shown && queue[at] === part) defect.on(place, { size, view: image.view, first: boxes[0], rect: told?.view === image.view ? told.place : null });
+  return undefined;
+}
+
+async function boxesOf(part, view) {
   try {
     const whole = await get(`/parts/${part.part.epoch}/${part.part.n}`);
-    boxes = whole.record.results.find((result) => result.view === image.view)?.boxes ?? [];
+    return whole.record.results.find((result) => result.view === view)?.boxes ?? [];
   } catch {
-    // The picture alone is still worth judging; the boxes are only a help.
+    return []; // the picture alone is still worth judging; the boxes are only a help
   }
-  if (queue[at] !== part) return undefined;
-  return load(place, image.url, { size: { width: image.width, height: image.height }, boxes, verdict: part.verdict, caption: image.view });
+}
+
+/** Of several cameras the one that is looked at is chosen; a place is marked on one of them. */
+function drawViews(part, shown) {
+  show(byId("views"), part.images.length > 1);
+  byId("views").replaceChildren(...part.images.map((image) => el("button", {
+    type: "button", "aria-pressed": String(image === shown), onclick: () => drawPicture(part, image, defect.said),
+  }, image.view)));
 }
 
 async function label(verdict) {
@@ -104,10 +124,12 @@ async function label(verdict) {
   try {
     const by = await whoIsIt();
     if (!by) return;
-    await post(`/parts/${part.part.epoch}/${part.part.n}/label`, { verdict, by, note: byId("note").value.trim() });
-    said.set(part.row, verdict);
+    const what = verdict === "OK" ? { kind: null, place: null, view: null } : defect.said;
+    await post(`/parts/${part.part.epoch}/${part.part.n}/label`, { verdict, by, note: byId("note").value.trim(), ...what });
+    said.set(part.row, { verdict, ...what });
     notice(t("Part {number}: {verdict}", { number: part.part.n, verdict: word("verdict", verdict) }));
     at += 1;
+    if ((verdict === "OK") !== (part.verdict === "OK")) offerCorrection();
   } catch (error) {
     trouble(error);
     return;
@@ -124,6 +146,42 @@ function go(step) {
   draw();
 }
 
+/** What detectors could learn from labels, as a way to it; only when there is something. */
+async function offerCorrection() {
+  try {
+    const { parts } = await get("/corrections/wrong");
+    const usable = parts.filter((part) => part.image && !part.known).length;
+    say(byId("wrong"), t("{n} parts were judged wrongly: correct the detector", { n: usable }));
+    show(byId("wrong"), usable > 0);
+  } catch {
+    // Only an offer.
+  }
+}
+
+async function knowKinds() {
+  try {
+    defect.know((await get("/kinds", { last: 1 })).known);
+  } catch {
+    // New names can be given all the same.
+  }
+}
+
+/** The part that the address names comes first. */
+async function begin() {
+  const wanted = /^(\d+)\/(\d+)$/.exec(new URLSearchParams(location.search).get("part") ?? "");
+  try {
+    if (wanted) {
+      const part = await get(`/parts/${wanted[1]}/${wanted[2]}`);
+      const { trigger, record } = part;
+      queue.push({ ...part, part: record.part, at: trigger.wall, verdict: record.verdict, reasons: record.reasons, lot: trigger.lot, recipe: trigger.recipe });
+    }
+  } catch (error) {
+    notice(error.words);
+  }
+  await Promise.all([draw(), knowKinds()]);
+  await offerCorrection();
+}
+
 for (const button of buttons) button.addEventListener("click", () => label(button.dataset.label));
 byId("who").addEventListener("click", async () => {
   await askName();
@@ -134,8 +192,9 @@ byId("previous").addEventListener("click", () => go(-1));
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, dialog, select, textarea") || event.ctrlKey || event.altKey || event.metaKey) return;
   if (KEYS[event.key]) label(KEYS[event.key]);
+  if (event.key === "m") byId("mark").click();
   if (event.key === "ArrowRight") go(1);
   if (event.key === "ArrowLeft") go(-1);
 });
-draw();
+begin();
 watchStation();

@@ -2,13 +2,15 @@
 
 import { get } from "./api.js";
 import { drawAlarms } from "./alarms.js";
+import { cancelJob } from "./job_progress.js";
 import { trouble } from "./dialog.js";
 import { byId, el, redraw, table } from "./dom.js";
 import { watchStation } from "./station_poll.js";
 import { gone, queueKind, serviceKind } from "./strip.js";
-import { alarmWords, duration, number, permitReason, serviceName, t, time, word } from "./words.js";
+import { alarmWords, duration, number, permitReason, serviceName, t, time, told, word } from "./words.js";
 
 const BOOKS_MS = 10_000;
+const JOBS = 10;
 const numeric = (text) => ({ text, number: true });
 
 function services(list) {
@@ -59,9 +61,22 @@ function orNothing(place, heads, rows) {
   redraw(place, rows, () => (rows.length ? table(heads, rows) : el("p", { class: "quiet" }, t("None."))));
 }
 
+/** Newest first; what has not ended can be cancelled here, whichever page began it. */
+function jobs(list) {
+  const rows = list.slice(0, JOBS).map((job) => {
+    const cancel = el("button", { type: "button", onclick: () => cancelJob(job), disabled: job.state === "cancelling" }, t("Cancel"));
+    const why = job.trouble ? `${word("job_state", job.state)}: ${told(job.trouble.message)}` : word("job_state", job.state);
+    return [job.id, time(job.queued_at), word("job_kind", job.kind), job.by, why, duration(1000 * job.ran_s), job.ended_at ? "" : cancel];
+  });
+  redraw(byId("jobs"), list.slice(0, JOBS), () => (rows.length
+    ? table([t("Number"), t("Time"), t("Work"), t("By"), t("State"), numeric(t("Took")), ""], rows) : el("p", { class: "quiet" }, t("None."))));
+}
+
 async function books() {
   try {
-    const [outages, events, audit] = await Promise.all([get("/outages", { limit: 20 }), get("/events", { limit: 50 }), get("/audit", { limit: 50 })]);
+    const [outages, events, audit, work] = await Promise.all(
+      [get("/outages", { limit: 20 }), get("/events", { limit: 50 }), get("/audit", { limit: 50 }), get("/jobs")]);
+    jobs(work.jobs);
     orNothing(byId("outages"), [t("Time"), numeric(t("Lasted")), t("Cause")], outages.outages.map((o) => [time(o.at), duration(o.lasted_ms), o.why.split(", ").map((why) => t(why)).join(", ")]));
     orNothing(byId("events"), [t("Time"), t("Event"), t("By"), t("Detail")], events.events.map((e) => [time(e.at), eventName(e.kind), e.by, eventDetail(e)]));
     orNothing(byId("audit"), [t("Time"), t("By"), t("Action"), t("Detail")], audit.entries.map((a) => [time(a.at), a.by, a.action, a.detail]));

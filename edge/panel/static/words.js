@@ -9,6 +9,21 @@ export function t(text, values = {}) {
   return found.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+const troubles = Object.values(book.codes.trouble ?? {}).map((text) => {
+  const pieces = text.split(/\{\w+\}/).map((piece) => piece.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  return { text, names: [...text.matchAll(/\{(\w+)\}/g)].map((hit) => hit[1]), form: new RegExp(`^${pieces.join("(.*)")}$`) };
+});
+
+/** What a command said in English, in the page's language as far as the catalogue knows it. */
+export function told(message) {
+  if (message in book.texts) return t(message);
+  for (const { text, names, form } of troubles) {
+    const hit = form.exec(message);
+    if (hit) return t(text, Object.fromEntries(names.map((name, i) => [name, hit[i + 1]])));
+  }
+  return message;
+}
+
 /** The word for a code of a group (verdict, reason, mode, ...); the code itself when it has none. */
 export function word(group, code) {
   return t(book.codes[group]?.[code] ?? code ?? "");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,6 +28,7 @@ from edge.service import Stop
 from edge.store.packages import pack
 from tests.unit.inference import made
 from tests.unit.inference.made import Pixels
+from tests.unit.learning import made as plates
 
 DIM = '<b>dim & "small"'  # as anybody may name a file
 
@@ -78,6 +80,8 @@ def test_a_bare_package(folder: Path, package: Path, capsys: pytest.CaptureFixtu
     assert found["model"] == "grey@1"
     assert found["n"] == {"good": 4, "defect": 2}
     assert found["image_auroc"] == pytest.approx((4 + 2.5) / 8)
+    low, high = found["image_auroc_ci"]
+    assert 0.1 < low < found["image_auroc"] < high < 1
     assert found["average_precision"] == pytest.approx((1 / 1 + 2 / 4) / 2)
     assert found["false_reject_rate"] == 0.25
     assert found["false_reject_interval"] == [pytest.approx(0.0063, abs=1e-4), pytest.approx(0.8059, abs=1e-4)]
@@ -87,6 +91,8 @@ def test_a_bare_package(folder: Path, package: Path, capsys: pytest.CaptureFixtu
     assert found["false_rejects"] == ["good/120.png"]
     assert found["latency_ms"]["p50"] <= found["latency_ms"]["p99"]
     assert 0.5 < found["au_pro"] < 1
+    assert found["au_pro_ci"][0] <= found["au_pro"] <= found["au_pro_ci"][1]
+    assert found["taught_with"] is None  # this package does not say
     assert 0.5 < found["pixel_auroc"] < 1
     assert found["masks"]["used"] == 2
     assert len(found["pictures"]) == 6
@@ -165,7 +171,16 @@ def test_without_masks_and_without_good_ones(folder: Path, package: Path, capsys
     (folder / "test" / "good").rename(folder / "good")
     assert main(["evaluate", str(package), str(folder), "--json"]) == EXIT_OK
     found = told(capsys)
-    nulls = ("image_auroc", "average_precision", "au_pro", "pixel_auroc", "false_reject_rate", "false_reject_interval")
+    nulls = (
+        "image_auroc",
+        "image_auroc_ci",
+        "au_pro_ci",
+        "average_precision",
+        "au_pro",
+        "pixel_auroc",
+        "false_reject_rate",
+        "false_reject_interval",
+    )
     assert [found[key] for key in nulls] == [None] * len(nulls)
     assert found["escape_rate"] == 0.5
     assert main(["evaluate", str(package), str(folder), "--language", "vi"]) == EXIT_OK
@@ -190,6 +205,32 @@ def test_what_was_missed_is_said_and_is_an_error(
         in captured.err
     )
     assert (out / "report.html").is_file()
+
+
+def test_pictures_that_were_taught_with_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same bytes under other names; saved anew they are others. The figures and the exit code stay."""
+    known = tmp_path / "plates"
+    for number in range(8):
+        put(known / "train" / "good" / f"{number}.png", plates.good(number))
+    taught = str(tmp_path / "plate")
+    teach = ["teach", str(known), "--name", "plate", "--out", taught, "--backbone", "efficientnet-lite0"]
+    assert main([*teach, "--size", "144"]) == EXIT_OK
+    for number in range(20, 24):
+        put(known / "test" / "good" / f"{number}.png", plates.good(number))
+    put(known / "test" / "scratch" / "0.png", plates.scratched(30))
+    capsys.readouterr()
+    assert main(["evaluate", taught, str(known), "--json"]) == EXIT_OK
+    assert told(capsys)["taught_with"] == {"count": 0, "names": []}
+    for number in (3, 5):
+        shutil.copy(known / "train" / "good" / f"{number}.png", known / "test" / "good" / f"again {number}.png")
+    assert main(["evaluate", taught, str(known), "--json"]) == EXIT_OK
+    found = told(capsys)
+    assert found["taught_with"] == {"count": 2, "names": ["good/again 3.png", "good/again 5.png"]}
+    assert found["n"] == {"good": 6, "defect": 1}
+    assert main(["evaluate", f"{taught}/package", str(known), "--out", str(tmp_path / "out")]) == EXIT_OK
+    warning = "made from 2 of these 7 pictures (good/again 3.png, good/again 5.png): the figures are too kind"
+    assert warning in capsys.readouterr().out
+    assert warning in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_wrong_use(folder: Path, package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -268,7 +309,8 @@ def test_everything_that_is_in_no_figure_is_told(language: str) -> None:
     apart = NotInspected(good=1, defect=16, reasons={"not_found": 16, "too_dark": 1})
     nothing = Share(count=0, of=0)
     figures = Figures(
-        image_auroc=None, average_precision=None, au_pro=None, pixel_auroc=None, false_rejects=nothing, escapes=nothing,
+        image_auroc=None, image_auroc_ci=None, average_precision=None, au_pro=None, au_pro_ci=None, pixel_auroc=None,
+        false_rejects=nothing, escapes=nothing,
         per_defect={}, latency_ms=Latency(p50=None, p99=None), good=0, defect=20, not_inspected=apart, masks=masks,
     )  # fmt: skip
     found = Evaluation(figures=figures, seen=(), unreadable=names[:1], passed_over=15, complete=True)

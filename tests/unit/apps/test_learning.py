@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge.apps.learning import correct as correcting
-from edge.apps.learning.source import split_place
+from edge.apps.learning.source import Given, split_place
 from edge.cli import main
 from edge.clock import ManualClock, SystemClock
 from edge.domain import recipe as recipes
@@ -163,7 +163,7 @@ def test_more_false_rejects_are_not_taken_silently(
 def test_an_interrupted_one_leaves_nothing(taught: Path, pictures: Path) -> None:
     stop = Stop()
     request = correcting.Request(
-        package=taught, good=(pictures / "stain.png",), by="An", reason="why", out=pictures / "new"
+        package=taught, given=Given(good=(pictures / "stain.png",)), by="An", reason="why", out=pictures / "new"
     )
     before = sorted(pictures.iterdir())
 

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.apps import teach
 from edge.apps.inspect import recipes as inspecting
+from edge.apps.teach import planning
 from edge.cli import main
 from edge.clock import SystemClock
 from edge.domain import recipe as recipes
@@ -65,7 +65,8 @@ def test_one_file_and_its_recipe(folder: Path, tmp_path: Path, capsys: pytest.Ca
     package = import_package(out, tmp_path / "models")
     check = recipes.load((tmp_path / "plate.recipe.json").read_bytes()).views[0].checks[0]
     assert (check.model, check.model_digest) == ("plate@1", package.model_digest)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "plate.recipe.json", "plate.zip", "plates"]
+    beside = ["models", "plate.pictures", "plate.recipe.json", "plate.zip", "plates"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == beside
 
 
 def test_the_locator_of_a_recipe(folder: Path, tmp_path: Path) -> None:
@@ -143,8 +144,8 @@ def test_parts_cut_out_one_by_one(folder: Path, tmp_path: Path, capsys: pytest.C
         ([(width, 100 - width) for width in range(20)] + [(3, 97)], (9, 91)),
     ],
 )
-def test_what_is_a_mistake_and_what_was_cut_out(sizes: list[teach.Size], expected: teach.Size | None) -> None:
-    assert teach.cut_out_size(sizes) == expected
+def test_what_is_a_mistake_and_what_was_cut_out(sizes: list[planning.Size], expected: planning.Size | None) -> None:
+    assert planning.cut_out_size(sizes) == expected
 
 
 def test_wrong_use(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -187,7 +188,7 @@ def test_a_full_disk_leaves_nothing(folder: Path, tmp_path: Path, root: Path, ou
     [((576, 768), (224, 288)), ((400, 400), (256, 256)), ((2000, 200), (800, 96)), ((90, 3000), (64, 1472))],
 )
 def test_input_size(part: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert teach.input_size(*part, 256, 32) == expected
+    assert planning.input_size(*part, 256, 32) == expected
 
 
 def _recipe() -> Recipe:

@@ -59,6 +59,26 @@ def anomaly_onnx(side: int = SIDE, *, nan: bool = False, work: int = 0, score_of
     return _model(nodes, outputs, constants, side)
 
 
+def region_onnx(side: int = SIDE) -> bytes:
+    """The same map and score, of a raw region: (1, height, width, 3) uint8. The size is fixed unless side is SIDE."""
+    nodes = [
+        helper.make_node("Cast", ["region"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["levels"], ["mean"], axes=[3], keepdims=1),
+        helper.make_node("Transpose", ["mean"], ["plane"], perm=[0, 3, 1, 2]),
+        helper.make_node("Resize", ["plane", "", "", "sizes"], ["grey"], mode="nearest"),
+        helper.make_node("AveragePool", ["grey"], ["map"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]),
+        helper.make_node("ReduceMax", ["map"], ["score"], axes=[1, 2, 3], keepdims=0),
+    ]
+    constants = [onnx.numpy_helper.from_array(np.array([1, 1, side, side], np.int64), "sizes")]
+    outputs = [
+        helper.make_tensor_value_info("score", TensorProto.FLOAT, [1]),
+        helper.make_tensor_value_info("map", TensorProto.FLOAT, [1, 1, side // CELL, side // CELL]),
+    ]
+    sides = ["height", "width"] if side == SIDE else [side, side]
+    region = helper.make_tensor_value_info("region", TensorProto.UINT8, [1, *sides, 3])
+    return _checked(helper.make_graph(nodes, "made", [region], outputs, constants))
+
+
 def classifier_onnx(classes: int = 3, side: int = SIDE) -> bytes:
     """probabilities: softmax of (mean level of channel k) / 16, in the order of the input's channels."""
     nodes = [
@@ -73,7 +93,10 @@ def classifier_onnx(classes: int = 3, side: int = SIDE) -> bytes:
 
 def _model(nodes: list[Any], outputs: list[Any], constants: list[Any], side: int) -> bytes:
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, side, side])
-    graph = helper.make_graph(nodes, "made", [image], outputs, constants)
+    return _checked(helper.make_graph(nodes, "made", [image], outputs, constants))
+
+
+def _checked(graph: onnx.GraphProto) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString())

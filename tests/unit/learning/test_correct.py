@@ -15,13 +15,13 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.domain.geometry import Rect
+from edge.domain.model import Input
 from edge.domain.recipe import LocateKind, Polarity
 from edge.domain.verdict import Verdict
 from edge.errors import ModelError, Refused, UsageError
 from edge.inference.golden import verify
-from edge.inference.preprocess import Preprocessor
 from edge.inference.session import Graph, Model, SessionOptions
-from edge.learning import veto
+from edge.learning import bank, veto
 from edge.learning.backbone import FAST, load_backbone
 from edge.learning.correct import Bounds, Corrected, JudgedPart, Sight, correct, score_map
 from edge.learning.corrected import Wish, write_corrected
@@ -90,9 +90,9 @@ def corrected(memory: TaughtMemory, *parts: JudgedPart, bounds: Bounds = HIGH) -
     return correct(memory, parts, bounds, PREPROCESS, BACKBONE)
 
 
-def heat(model: bytes, picture: Pixels, preprocessor: Preprocessor | None = None) -> NDArray[np.float32]:
-    graph = Graph(model, "corrected", ("score", "map"), SessionOptions())
-    return graph.run((preprocessor or Preprocessor(PREPROCESS)).tensor(picture))[1][0, 0]
+def heat(model: bytes, picture: Pixels) -> NDArray[np.float32]:
+    graph = Graph(model, "corrected", ("score", "map"), SessionOptions(), takes=Input.REGION)
+    return graph.run(picture[None])[1][0, 0]
 
 
 def test_a_package_keeps_what_the_graph_says(package: Package, memory: TaughtMemory, sight: Sight) -> None:
@@ -223,9 +223,7 @@ def test_only_the_part_counts_where_the_background_is_known(tmp_path: Path) -> N
     found = correct(memory, [one], HIGH, preprocess, BACKBONE)
     assert found.effects[0].vetoes > 0
     seen = Sight(memory, preprocess, BACKBONE).patches(one.picture)
-    assert heat(found.model, one.picture, Preprocessor(preprocess)) == pytest.approx(
-        score_map(found.memory, seen), rel=1e-3, abs=1e-3
-    )
+    assert heat(found.model, one.picture) == pytest.approx(score_map(found.memory, seen), rel=1e-3, abs=1e-3)
     beside = replace(one, marked=cutter.marked(frame, Rect(x=0, y=0, width=8, height=8), "spot"))
     with pytest.raises(Refused, match="marked place of part is not on the part"):
         correct(memory, [beside], HIGH, preprocess, BACKBONE)
@@ -248,6 +246,18 @@ def test_the_next_version_is_a_package_and_says_where_it_is_from(package: Packag
     assert again.vetoes.patches == pytest.approx(made_now.memory.vetoes.patches)
     assert "| 2 | An | seen at the line |" in (new.folder / "CARD.md").read_text()
     assert open_package(package.folder).digest == package.digest
+
+
+def test_a_number_that_is_taken_is_passed_over(package: Package, tmp_path: Path) -> None:
+    """After a way back the next number is that of the version which was left."""
+    parts = [part(spotted(40), defect=True, place=SPOT)]
+    made_now = corrected(taught_memory(package), *parts)
+    new = write_corrected(package, made_now, parts, replace(WISH, version=7), tmp_path / "7")
+    assert new.manifest.reference == "plate@7"
+    memory = taught_memory(new)
+    assert (memory.corrections[0].version, memory.corrections[0].parent, memory.known[0].version) == (7, "plate@1", 7)
+    with pytest.raises(UsageError, match="version 1 cannot follow plate@1"):
+        write_corrected(package, made_now, parts, replace(WISH, version=1), tmp_path / "1")
 
 
 def test_a_correction_can_be_corrected(package: Package, tmp_path: Path) -> None:
@@ -294,6 +304,7 @@ def _array(values: NDArray[Any], pickled: bool = False) -> Callable[[Mapping[str
         (_json(entries=10**9), "entries cannot be so"),
         (_json(map_size=[100_000, 100_000]), "map_size cannot be so"),
         (_json(scores=[1.0, -1.0, 2.0]), "scores cannot be so"),
+        (_json(level=-1.0), "level cannot be so"),
         (_json(veto_parts=[0], veto_marked=[True]), "veto_parts cannot be so"),
         (_json(entries=7), "is not what the manifest says|is not .* of float32"),
         (_array(np.ones(3, np.float32)), "is not .* of float32"),
@@ -313,6 +324,22 @@ def test_a_spoilt_memory_is_refused(
     spoilt = write_package(tmp_path / "spoilt", package.manifest, {**files, **spoil(files)})
     with pytest.raises(ModelError, match=words):
         taught_memory(spoilt)
+
+
+def test_a_memory_of_an_older_release_is_looked_at_as_it_was_taught(package: Package, tmp_path: Path) -> None:
+    """Before the level and the soft average there were neither; a correction must not bring them in."""
+    now = taught_memory(package).fit
+    assert now.level > 0
+    assert [view.soft for view in now.space.taps] == [plan.soft for plan in bank.PLANS] == [True, False]
+    files = {name: (package.folder / name).read_bytes() for name in package.manifest.files}
+    told = json.loads(files["memory/memory.json"])
+    del told["level"]
+    for tap in told["taps"]:
+        del tap["soft"]
+    files["memory/memory.json"] = json.dumps(told).encode()
+    old = taught_memory(write_package(tmp_path / "old", package.manifest, files)).fit
+    assert old.level == 0
+    assert not any(plan.soft for plan in old.space.plans)
 
 
 def test_a_package_without_a_memory_must_be_taught_again(package: Package, tmp_path: Path) -> None:

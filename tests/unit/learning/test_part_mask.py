@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.domain.model import Input
 from edge.domain.recipe import LocateKind, Polarity
 from edge.inference.preprocess import Preprocessor
 from edge.inference.session import Graph, SessionOptions
@@ -37,8 +38,8 @@ def taught() -> Taught:
 
 def score(taught: Taught, frame: made.Pixels) -> float:
     picture = SampleCutter(LOCATE, PREPROCESS).cut(frame, "probe").picture
-    graph = Graph(taught.model, "made", ("score",), SessionOptions())
-    return float(graph.run(Preprocessor(PREPROCESS).tensor(picture))[0][0])
+    graph = Graph(taught.model, "made", ("score",), SessionOptions(), takes=Input.REGION)
+    return float(graph.run(picture[None])[0][0])
 
 
 def with_dot(x: int, y: int) -> made.Pixels:

@@ -112,6 +112,57 @@ def test_fine_scores_lose_nothing_that_matters() -> None:
     assert (made.regions, made.pictures) == (8, 4)
 
 
+def some(count: int, seed: int = 3) -> list[Picture]:
+    """Defects that are found more or less; every third picture is good."""
+    rng = np.random.default_rng(seed)
+    shown: list[Picture] = []
+    for k in range(count):
+        heat = rng.normal(1.5, 0.1, (24, 30)).astype(np.float32)
+        defect = np.zeros(heat.shape, np.bool_)
+        if k % 3:
+            defect[5:9, 8:14] = defect[18:20, 20:22] = True
+            heat[defect] += np.float32(rng.uniform(-0.05, 0.5))
+        heat = np.asarray(np.round(heat * 32) / 32, np.float32)  # few thresholds, for the sake of the slow reference
+        shown.append((heat, defect, np.ones_like(defect)))
+    return shown
+
+
+def test_the_interval_is_what_drawing_pictures_again_gives() -> None:
+    """The reference draws the pictures themselves and computes each AU-PRO from all thresholds."""
+    shown = some(9)
+    low, high = figures(shown).au_pro_interval(0.95) or (0.0, 0.0)
+    good, defective = [one for one in shown if not one[1].any()], [one for one in shown if one[1].any()]
+    rng = np.random.default_rng(11)
+    drawn = [
+        slow_au_pro([group[k] for group in (good, defective) for k in rng.integers(0, len(group), len(group))], 0.3)
+        for _ in range(150)
+    ]
+    slow = np.quantile([one for one in drawn if one is not None], (0.025, 0.975))
+    assert (low, high) == pytest.approx(slow.tolist(), abs=0.06)
+    assert low < (figures(shown).au_pro() or 0) < high
+    assert figures(shown).au_pro_interval(0.95) == (low, high)  # the same pictures say the same
+    assert low < (figures(shown).au_pro_interval(0.5) or (0, 0))[0]
+
+
+def test_more_pictures_say_more() -> None:
+    few, many = (figures(some(count)).au_pro_interval(0.95) or (0.0, 0.0) for count in (9, 90))
+    assert many[1] - many[0] < 0.6 * (few[1] - few[0])
+
+
+def test_coarse_classes_give_the_same_figure() -> None:
+    """All pictures are one, so nothing varies but by the interval's coarser classes."""
+    made = figures([some(2)[1]] * 5)
+    value = made.au_pro() or 0.0
+    assert 0 < value < 1
+    assert made.au_pro_interval(0.95) == (pytest.approx(value, abs=5e-3), pytest.approx(value, abs=5e-3))
+
+
+@pytest.mark.parametrize("defective", [0, 1])
+def test_no_interval_where_nothing_can_vary(defective: int) -> None:
+    shown = [one for one in some(6) if not one[1].any()] + [one for one in some(6) if one[1].any()][:defective]
+    assert figures(shown).au_pro_interval(0.95) is None
+
+
 def test_a_small_region_weighs_as_much_as_a_large_one() -> None:
     heat = np.zeros((20, 20), np.float32)
     defect = np.zeros((20, 20), np.bool_)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edge.clock import ManualClock, SystemClock
+from edge.domain.geometry import Rect
 from edge.domain.part import Purpose
 from edge.domain.verdict import Verdict
 from edge.errors import ModelError, StoreError, UsageError
@@ -33,6 +34,7 @@ from edge.learning.veto import none_yet
 from edge.settings.station import Camera, Station
 from edge.store.evidence import EvidenceStore, Image
 from edge.store.ledger import LedgerWriter
+from edge.store.station import StationStore
 from tests.unit.inference import made
 from tests.unit.inference.made import Pixels
 from tests.unit.store.ledger_values import STATION, part_id, record, trigger
@@ -195,6 +197,24 @@ def test_the_last_parts_of_a_station(station: Station, ledger: LedgerWriter) -> 
     assert (newest.looked_at, newest.unkept) == (2, 1)
     with pytest.raises(UsageError, match="0 stored parts"):
         stored_parts(station, "top", 0)
+
+
+def test_what_people_said_is_the_answer_however_old_the_part(station: Station, ledger: LedgerWriter) -> None:
+    store(station, image(1, "1.jpg"), image(2, "2.jpg"), image(3, "3.jpg"), image(4, "4.jpg"))
+    place = Rect(x=1, y=2, width=3, height=4)
+    labels = StationStore(station.data_dir / "station.db", clock=ManualClock())
+    labels.add_label(part_id(1, 1), 1, NG, by="Lan", place=place, view="side")  # seen by another camera only
+    labels.add_label(part_id(1, 2), 2, NG, by="Lan")
+    labels.add_label(part_id(1, 2), 2, OK, by="Minh")  # the last one holds
+    labels.add_label(part_id(1, 4), 4, NG, by="Lan", place=place, view="top")  # a challenge part
+    labels.add_label(part_id(1, 9), 3, NG, by="Lan")  # of a ledger before this one
+    labels.close()
+    found = stored_parts(station, "top", 1, "biscuit")
+    assert {one.name: one.defect for one in found.cases} == {
+        str(part_id(1, 3)): None, str(part_id(1, 2)): False, str(part_id(1, 4)): True,
+    }  # fmt: skip
+    assert (found.looked_at, found.unkept, found.labelled) == (1, 0, 2)
+    assert stored_parts(station, "top", 10, "carton").labelled == 0
 
 
 def test_a_picture_is_never_read_from_elsewhere(station: Station, ledger: LedgerWriter, tmp_path: Path) -> None:

@@ -54,6 +54,14 @@ def test_each_thing_that_is_missing_is_named(change: dict[str, object], reason: 
     assert reasons(replace(WELL, **change), healthy(), SECOND) == (reason,)  # type: ignore[arg-type]
 
 
+def test_in_set_up_parts_may_come_by_only_where_the_gate_rejects_them_all_and_the_rest_is_well() -> None:
+    collecting = replace(WELL, mode=Mode.SETUP, rejects_all=True)
+    assert reasons(collecting, healthy(), SECOND) == ()
+    assert reasons(replace(collecting, mode=Mode.STOPPED), healthy(), SECOND) == ("stopped",)
+    assert reasons(replace(collecting, bin_full=True), healthy(), SECOND) == ("bin_full",)
+    assert reasons(collecting, healthy(inference="failed"), SECOND) == ("inference_not_ready",)
+
+
 @pytest.mark.parametrize("state", ["starting", "degraded", "failed", "stopping"])
 def test_a_camera_that_is_not_ready_stops_the_machine(state: str) -> None:
     assert reasons(WELL, healthy(capture=state), SECOND) == ("camera_not_ready:top",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,15 @@ from edge.domain.part import Mode, Purpose
 from edge.domain.recipe import Check, CheckKind, GateTiming, Locate, LocateKind, Recipe, View
 from edge.domain.result import RecipeRef
 from edge.domain.verdict import GateOutcome, Verdict
-from edge.errors import EdgeError
+from edge.errors import EdgeError, NotThere, Refused
 from edge.panel.app import create_app
 from edge.panel.books import Books
+from edge.panel.changes import Changes
 from edge.panel.live import Live
 from edge.panel.page_frame import PageFrame
-from edge.panel.seams import Deps
+from edge.panel.seams import Commanding, Deps
 from edge.panel.security import Pace
+from edge.panel.shapes_jobs import JobState, JobWhole
 from edge.panel.snapshot import Heard, Snapshot, expected_services
 from edge.panel.tally import Tally
 from edge.settings.station import Station
@@ -89,6 +92,52 @@ class FakeLine:
         return wire.Reply(ok=True)
 
 
+class FakeJobs:
+    """Starts nothing: `started` are the commands, and `put` says what became of a job."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, JobWhole] = {}
+        self.follow: dict[int, Callable[[JobWhole], None] | None] = {}
+        self.trouble: EdgeError | None = None
+
+    @property
+    def started(self) -> list[tuple[str, ...]]:
+        return [job.command for job in self.found.values()]
+
+    def start(
+        self, kind: str, arguments: Sequence[str], by: str, then: Callable[[JobWhole], None] | None = None
+    ) -> JobWhole:
+        if self.trouble is not None:
+            raise self.trouble
+        number = len(self.found) + 1
+        self.follow[number] = then
+        self.found[number] = JobWhole(
+            id=number, kind=kind, by=by, state=JobState.WAITING, command=tuple(arguments), queued_at="2026-01-01",
+        )  # fmt: skip
+        return self.found[number]
+
+    def put(self, number: int, **facts: Any) -> JobWhole:
+        """And what was to follow is done when it has ended by itself."""
+        job = self.found[number] = self.found[number].model_copy(update=facts)
+        then = self.follow[number]
+        if then is not None and job.state in (JobState.DONE, JobState.REFUSED, JobState.FAILED):
+            then(job)
+        return job
+
+    def all(self) -> tuple[JobWhole, ...]:
+        return tuple(reversed(self.found.values()))
+
+    def job(self, number: int) -> JobWhole:
+        if number not in self.found:
+            raise NotThere(f"there is no job {number}", hint="see the list of jobs")
+        return self.found[number]
+
+    def cancel(self, number: int) -> JobWhole:
+        if self.job(number).ended:
+            raise Refused("this job has ended already", hint="look at its result")
+        return self.put(number, state=JobState.CANCELLED)
+
+
 class Desk:
     """`parts`: how many are in the ledger, verdicts by CYCLE; those that are not OK have a picture."""
 
@@ -112,7 +161,11 @@ class Desk:
         self.epoch = 0
         if parts:
             self.fill(parts)
-        self.watch, self.line = FakeWatch(), FakeLine()
+        self.watch, self.line, self.jobs = FakeWatch(), FakeLine(), FakeJobs()
+        self.changes = Changes(
+            books=self.books, watch=self.watch, commands=self.line, clock=self.clock,
+            models_dir=self.station.models_dir, taught=self.data / "taught",
+        )  # fmt: skip
         expected = expected_services(self.station)
         self.tally = Tally(lambda: self.books.ledger, self.clock)
         self.live = Live(
@@ -121,8 +174,16 @@ class Desk:
         )  # fmt: skip
         self.deps = Deps(
             station=self.station, clock=self.clock, watch=self.watch, commands=self.line, books=self.books,
-            live=self.live, tally=self.tally, expected=expected,
+            live=self.live, tally=self.tally, jobs=self.jobs, changes=self.changes, expected=expected,
         )  # fmt: skip
+
+    def use_line(self, line: Commanding) -> None:
+        """Another one than `FakeLine`."""
+        self.changes = Changes(
+            books=self.books, watch=self.watch, commands=line, clock=self.clock,
+            models_dir=self.station.models_dir, taught=self.data / "taught",
+        )  # fmt: skip
+        self.deps = replace(self.deps, commands=line, changes=self.changes)
 
     def app(self, **changes: Any) -> FastAPI:
         """Takes any number of writes a second."""

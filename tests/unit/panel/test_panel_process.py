@@ -28,7 +28,7 @@ def test_it_runs_alone_and_tells_its_queues(tmp_path: Path, run_dir: Path) -> No
             time.sleep(0.01)
         panel.check()
         own = panel.watch.snapshot.services["panel"].status
-        assert [queue.name for queue in own.queues][-2:] == ["asks", "viewers"]
+        assert [queue.name for queue in own.queues][-3:] == ["asks", "viewers", "jobs"]
         assert own.counters["asked"] == 0
         with panel.live.viewer():
             time.sleep(0.3)  # without a ledger, without a ring

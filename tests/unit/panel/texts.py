@@ -21,7 +21,8 @@ def said(root: Path) -> dict[str, str]:
         found |= dict.fromkeys(_of_template(path), path.name)
     for path in sorted((panel / "static").glob("*.js")):
         found |= dict.fromkeys(_IN_SCRIPT.findall(path.read_text()), path.name)
-    for path in [*panel.rglob("*.py"), *(root / "edge" / "line").glob("*.py")]:
+    rules = root / "edge" / "domain" / "change.py"
+    for path in [*panel.rglob("*.py"), *(root / "edge" / "line").glob("*.py"), rules]:
         found |= dict.fromkeys(_of_code(path), path.name)
     return found
 

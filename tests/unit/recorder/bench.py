@@ -10,6 +10,7 @@ from edge.bus.ring import RingSpec, RingWriter
 from edge.bus.wire import Lease
 from edge.clock import ManualClock
 from edge.domain.frame import FrameRef
+from edge.domain.part import Purpose
 from edge.domain.verdict import Verdict
 from edge.recorder.service import Recorder
 from edge.settings.station import Station
@@ -32,7 +33,7 @@ class Bench:
                 "run_dir": folder / "run",
                 "shm_dir": folder / "shm",
                 "camera": [{"name": "top", "kind": "virtual", "width": 64, "height": 48}],
-                "recorder": {"min_free_mb": 0, "ok_every": 1, **settings},
+                "recorder": {"min_free_mb": 0, "ok_every": 1, "ok_lossless": False, **settings},
             }
         )
         self.leases: list[Lease] = []
@@ -61,13 +62,14 @@ class Bench:
             camera="top", epoch=1, slot=slot, generation=generation, seq=slot + 1, exposed_at_ns=10, error_ns=0
         )
 
-    def judge(self, verdict: Verdict, frame: FrameRef | None) -> int:
+    def judge(self, verdict: Verdict, frame: FrameRef | None, purpose: Purpose = Purpose.PRODUCTION) -> int:
         """A part's row in the ledger."""
         self._n += 1
         record = ledger_values.record(self.epoch, self._n, verdict)
         result = replace(record.results[0], frame=frame)
         record = replace(record, results=(result,))
-        return self.ledger.commit([ledger_values.trigger(self.epoch, self._n), record])[record.part]
+        trigger = replace(ledger_values.trigger(self.epoch, self._n), purpose=purpose)
+        return self.ledger.commit([trigger, record])[record.part]
 
     def run(self, turns: int = 50) -> None:
         for _ in range(turns):

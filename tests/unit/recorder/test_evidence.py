@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.domain.ledger import StoredPart
+from edge.domain.part import Purpose
 from edge.domain.verdict import Verdict
-from edge.recorder.evidence import Room, image_path, shed, wanted
+from edge.recorder.evidence import Room, image_path, lossless, shed, wanted
 from tests.unit.store import ledger_values
 
 MB = 1 << 20
@@ -69,3 +70,22 @@ def test_names_stay_inside_the_folder(lot: str, wall: str, view: str) -> None:
     assert len(pieces) == 3
     assert all(piece.strip(".") and piece.isascii() and piece.isprintable() for piece in pieces)
     assert pieces[2].endswith(".jpg")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "purpose", "always", "chosen"),
+    [
+        (Verdict.OK, Purpose.PRODUCTION, False, True),
+        (Verdict.NG, Purpose.PRODUCTION, False, False),
+        (Verdict.NOT_INSPECTED, Purpose.SETUP, True, True),
+        (Verdict.NOT_INSPECTED, Purpose.PRODUCTION, False, False),
+    ],
+)
+def test_what_is_taught_with_is_kept_without_loss(
+    verdict: Verdict, purpose: Purpose, always: bool, chosen: bool
+) -> None:
+    trigger = ledger_values.trigger(1, 2, purpose=purpose)
+    part = StoredPart(row=1, trigger=trigger, record=ledger_values.record(1, 2, verdict), gate=None)
+    assert [lossless(part, ok_lossless) for ok_lossless in (False, True)] == [always, chosen]
+    assert image_path(part, "top", lossless=True).endswith("-top.png")
+    assert image_path(part, "top").endswith("-top.jpg")

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import pytest
 
+from edge.domain.part import Purpose
 from edge.domain.verdict import Verdict
 from edge.recorder.evidence import wanted
 from edge.recorder.follow import Follower
@@ -52,6 +53,20 @@ def test_a_rejected_part_keeps_its_picture_and_overlay_and_frees_its_slot(bench:
     assert image.path.startswith("2026-01-01/L1/s1-")
 
 
+def test_every_part_of_set_up_keeps_its_picture_as_the_camera_gave_it(bench: Callable[..., Bench]) -> None:
+    it = bench(ok_every=0)
+    rows = [it.judge(Verdict.NOT_INSPECTED, it.expose(slot), Purpose.SETUP) for slot in range(6)]
+    it.run()
+    for slot, row in enumerate(rows):
+        (image,) = it.reader().images_of(row)
+        picture = cv2.imread(str(it.data / "images" / image.path))
+        assert image.path.endswith(".png")
+        assert picture is not None
+        assert (picture == 40 + slot).all()
+    assert [(lease.slot, lease.state) for lease in it.leases] == [(slot, "done") for slot in range(6)]
+    assert it.recorder.orphans.removed == 0
+
+
 def test_ok_parts_are_sampled_and_all_released(bench: Callable[..., Bench]) -> None:
     it = bench(ok_every=3)
     rows = [it.judge(Verdict.OK, it.expose(slot)) for slot in range(3)]
@@ -63,6 +78,16 @@ def test_ok_parts_are_sampled_and_all_released(bench: Callable[..., Bench]) -> N
     assert it.reader().total_images() == 2
     assert len(it.leases) == 6
     assert it.reader().missed_counts() == {}
+
+
+def test_every_part_of_a_challenge_keeps_its_picture(bench: Callable[..., Bench]) -> None:
+    """Most of all the one that was called good: people will ask how it looked."""
+    it = bench(ok_every=0)
+    rows = [
+        it.judge(verdict, it.expose(slot), Purpose.CHALLENGE) for slot, verdict in enumerate((Verdict.OK, Verdict.NG))
+    ]
+    it.run()
+    assert [len(it.reader().images_of(row)) for row in rows] == [1, 1]
 
 
 def test_an_overwritten_frame_is_recorded_as_missed(bench: Callable[..., Bench]) -> None:

@@ -32,6 +32,7 @@ def test_every_example_is_known_here(root: Path) -> None:
 def test_an_example_loads(root: Path, name: str) -> None:
     station = stations.load(root / "deploy/stations" / name)
     assert station.data_dir.is_absolute()
+    assert station.file == root / "deploy/stations" / name
     hold_ms = station.line.longest_hold_ms
     assert hold_ms is None or hold_ms >= 40  # what recipes hold the gate when nothing else is said
 

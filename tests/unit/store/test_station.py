@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,12 +11,17 @@ from pathlib import Path
 import pytest
 
 from edge.clock import ManualClock
+from edge.domain.change import Action, ChangeEvent, Way
+from edge.domain.geometry import Rect
 from edge.domain.recipe import Check, CheckKind, GateTiming, Locate, Recipe, View
 from edge.domain.verdict import Verdict
 from edge.errors import AlreadyRunning, RecipeError, StoreError, UsageError
+from edge.store.database import open_writer
 from edge.store.ledger import LedgerWriter
 from edge.store.ledger_reader import LedgerReader
 from edge.store.station import StationReader, StationStore
+from edge.store.station_schema import STATION as STATION_SCHEMA
+from edge.store.station_schema import Named
 from tests.unit.store.ledger_values import STATION, part_id, record, trigger
 
 RECIPE = Recipe(
@@ -174,3 +180,102 @@ def test_a_changed_audit_row_breaks_the_chain(store: StationStore, path: Path, c
 def test_a_reader_of_a_station_that_is_not_set_up_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no station database"):
         StationReader(tmp_path / "none.db")
+
+
+def test_a_label_carries_kind_and_place(store: StationStore) -> None:
+    place = Rect(x=3, y=4, width=50, height=6)
+    given = store.add_label(part_id(1, 4), 9, Verdict.NG, by="an", kind="vết xước", place=place, view="top")
+    assert store.labels_of(9) == [given]
+    assert store.labels_for([9])[9].place == place
+    assert "vết xước" in store.audit(1)[0].detail
+    for wrong in (
+        {"verdict": Verdict.OK, "kind": "crack"},
+        {"verdict": Verdict.OK, "place": place, "view": "top"},
+        {"verdict": Verdict.NG, "kind": "x" * 41},
+        {"verdict": Verdict.NG, "kind": " crack"},
+        {"verdict": Verdict.NG, "kind": "a\nb"},
+        {"verdict": Verdict.NG, "place": place},
+        {"verdict": Verdict.NG, "view": "top"},
+        {"verdict": Verdict.NG, "place": place, "view": "../top"},
+    ):
+        with pytest.raises(UsageError):
+            store.add_label(part_id(1, 4), 9, by="an", **wrong)  # type: ignore[arg-type]
+    assert len(store.labels_of(9)) == 1
+
+
+def test_a_database_of_the_release_before_becomes_one_of_this(path: Path) -> None:
+    """As migration 1 made it, with a label of then."""
+    first = replace(STATION_SCHEMA, migrations=STATION_SCHEMA.migrations[:1])
+    database = open_writer(path, first, synchronous="FULL")
+    with database.transaction() as connection:
+        connection.execute(
+            "INSERT INTO labels (part, row, verdict, by, at, note) VALUES ('s1/1/4', 9, 'NG', 'an', '2026', 'old')"
+        )
+        connection.execute("INSERT INTO preferences VALUES ('panel.language', 'vi')")
+    database.close()
+    with pytest.raises(StoreError, match="this release yet"):
+        StationReader(path, patience_s=0.1)
+    store = StationStore(path, clock=ManualClock())
+    (label,) = store.labels_of(9)
+    assert (label.note, label.kind, label.place, label.view) == ("old", "", None, "")
+    assert store.preference("panel.language") == "vi"
+    assert store.changes() == []
+    store.add_label(part_id(1, 4), 9, Verdict.NG, by="an", kind="crack")
+    assert [label.kind for label in store.labels_of(9)] == ["", "crack"]
+    store.close()
+
+
+def test_events_of_changes_are_kept_for_ever_and_must_follow(store: StationStore, path: Path) -> None:
+    first = ChangeEvent(
+        by="Lan", action=Action.PROPOSED, change="c1", recipe_from="biscuit@1", recipe_to="biscuit@2", reason="crumbs",
+        detail='{"seen": 40}',
+    )  # fmt: skip
+    stored = store.add_change(first)
+    assert stored == replace(first, id=1, at="2026-01-01T00:00:00.000+00:00")
+    (state,) = store.changes()
+    store.add_change(state.then(Action.APPROVED, by="Minh", way=Way.LOT))
+    with pytest.raises(StoreError, match="does not follow"):
+        store.add_change(replace(first, action=Action.CHALLENGE_PASSED))
+    (state,) = store.changes()
+    assert [event.action for event in state.events] == [Action.PROPOSED, Action.APPROVED]
+    assert state.events[0].detail == "", "reports are read one by one"
+    assert store.report_of("c1") == '{"seen": 40}'
+    assert store.report_of("c2") == ""
+    approved, proposed = store.audit(2)
+    assert (approved.by, approved.action, approved.detail) == (
+        "Minh",
+        "change.approved",
+        "biscuit@1 -> biscuit@2 (lot): ",
+    )
+    assert hashlib.sha256(b'{"seen": 40}').hexdigest() in proposed.detail, "the report cannot be changed unseen"
+    store.close()
+    connection = sqlite3.connect(path)
+    for statement in ("UPDATE changes SET by = 'x'", "DELETE FROM changes"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            connection.execute(statement)
+    connection.close()
+
+
+def test_a_proposed_recipe_is_kept_with_its_proposal_or_not_at_all(store: StationStore) -> None:
+    event = ChangeEvent(by="Lan", action=Action.PROPOSED, change="c1", recipe_from="", recipe_to="")
+    assert str(store.add_proposal(RECIPE, event)) == "biscuit@1"
+    assert store.changes()[0].recipe_to == "biscuit@1"
+    for wrong in (event, replace(event, change="c2", action=Action.APPROVED)):  # proposed twice, or begun in the middle
+        with pytest.raises(StoreError):
+            store.add_proposal(RECIPE, wrong)
+    assert len(store.recipes()) == 1
+    assert store.broken_audit() is None
+
+
+def test_the_newest_name_of_a_defect_holds(store: StationStore) -> None:
+    store.add_names([Named(row=9, part=part_id(1, 4), kind="crack", certainty=0.7, model="kinds@1")])
+    store.add_names([Named(row=9, part=part_id(1, 4), kind="dent", certainty=0.9, model="kinds@2")])
+    store.add_names([Named(row=10, part=part_id(1, 5), kind="crack", certainty=0.4, model="kinds@2")])
+    names = store.names_for([9, 10, 11])
+    assert {row: (name.kind, name.model) for row, name in names.items()} == {
+        9: ("dent", "kinds@2"),
+        10: ("crack", "kinds@2"),
+    }
+    for wrong in ({"certainty": 1.5}, {"kind": ""}, {"kind": "x" * 41}):
+        with pytest.raises(UsageError):
+            replace(names[9], **wrong)  # type: ignore[arg-type]
