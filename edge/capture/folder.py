@@ -188,7 +188,7 @@ def decode_picture(path: Path, channels: int) -> Pixels | None:
 
 
 def read_picture(path: Path) -> bytes | None:
-    """The file's bytes, as `decode_bytes` takes them; None when it cannot be read, is empty or larger than any picture."""
+    """The file's bytes, as `decode_bytes` takes them; None when it cannot be read, is empty or too large."""
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)

@@ -70,17 +70,12 @@ def start(deps: Deps, wanted: Correct) -> Correction:
     if recipe is None:
         raise Refused("no recipe is active", hint="choose a recipe first")
     check = check_named(recipe, wanted.camera, wanted.check)
-    detector = _detector(deps, recipe, wanted.camera, wanted.check)
-    if detector is None or detector.can is not None:
-        why = detector.can if detector is not None else None
-        raise Refused(why.message if why else "this check was not taught", hint=why.hint if why else "")
-    pictures = _pictures(deps, recipe, detector, wanted)
+    pictures = _pictures(deps, recipe, _usable(deps, recipe, wanted), wanted)
     number, folder = _new_folder(deps.station.data_dir / "corrections")
+    at = deps.clock.wall().isoformat(timespec="seconds")
+    request = Request(at=at, recipe=recipe.ref, model=check.model, wanted=wanted)
     try:
         (folder / "recipe.json").write_bytes(recipes.dump(recipe))
-        request = Request(
-            at=deps.clock.wall().isoformat(timespec="seconds"), recipe=recipe.ref, model=check.model, wanted=wanted
-        )
         (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
         job = deps.jobs.start(KIND, _command(deps, folder, check.model, wanted, pictures), wanted.by)
     except OSError as error:
@@ -89,6 +84,7 @@ def start(deps: Deps, wanted: Correct) -> Correction:
     except Refused:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    deps.books.station.add_audit(wanted.by, "correction.tried", f"{number}: {check.model}: {wanted.reason}")
     _forget(deps)
     return _correction(number, request, job, None)
 
@@ -138,12 +134,17 @@ def propose(deps: Deps, number: int, *, by: str, reason: str) -> Correction:
     return _correction(number, request, job, change.change)
 
 
-def _detector(deps: Deps, recipe: Recipe, camera: str, check: str) -> Detector | None:
-    found = (one for one in detectors(deps, recipe) if (one.camera, one.check) == (camera, check))
-    return next(found, None)
-
-
 # --- its pieces ---------------------------------------------------------------------------------------------------
+
+
+def _usable(deps: Deps, recipe: Recipe, wanted: Correct) -> Detector:
+    """Refused with the reason when this check cannot be corrected."""
+    for one in detectors(deps, recipe):
+        if (one.camera, one.check) == (wanted.camera, wanted.check):
+            if one.can is not None:
+                raise Refused(one.can.message, hint=one.can.hint)
+            return one
+    raise Refused("this check was not taught", hint="choose one that tells bad parts from good ones")
 
 
 def _labelled(deps: Deps, recipe: Recipe, detector: Detector) -> Labelled:

@@ -245,7 +245,7 @@ def test_the_stored_parts_of_a_station(taught: Path, pictures: Path, capsys: pyt
     words = ["--station", str(station), "--last", "10", "--json"]
     assert correct(taught, pictures / "new", "--good", str(pictures / "stain.png"), *words) == EXIT_OK
     replayed = told(capsys)["replay"]
-    assert replayed["stored"] == {"parts": 3, "pictures": 2, "unkept": 1}
+    assert replayed["stored"] == {"parts": 3, "pictures": 2, "unkept": 1, "labelled": 0}
     name = str(part_id(1, 2))
     assert [(one["name"], one["from"], one["to"]) for one in replayed["changes"]] == [
         ("kept/stain.png", "NG", "OK"), (name, "NG", "OK")

@@ -171,6 +171,8 @@ def test_the_job_is_told_what_was_chosen(shop: Shop) -> None:
     assert recipes.load((folder / "recipe.json").read_bytes()).ref == shop.ref
     whole = shop.desk.client().get(f"/api/v1/corrections/{number}").json()
     assert (whole["job"]["state"], whole["report"], whole["request"]["model"]) == ("waiting", None, "crisp@1")
+    tried = shop.desk.books.station.audit()[0]
+    assert (tried.by, tried.action, tried.detail) == ("Hoa", "correction.tried", "1: crisp@1: crumbs are good")
 
 
 @pytest.mark.parametrize(

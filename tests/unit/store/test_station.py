@@ -203,6 +203,17 @@ def test_a_label_carries_kind_and_place(store: StationStore) -> None:
     assert len(store.labels_of(9)) == 1
 
 
+def test_the_newest_labels_that_hold_and_the_kinds_in_use(store: StationStore) -> None:
+    for n, verdict, kind in ((1, Verdict.NG, "chip"), (2, Verdict.NG, "burnt"), (3, Verdict.NG, "burnt")):
+        store.add_label(part_id(1, n), n, verdict, by="Lan", kind=kind)
+    store.add_label(part_id(1, 1), 1, Verdict.OK, by="Minh")  # it was bad a moment ago
+    assert [label.row for label in store.newest_labels(Verdict.NG)] == [3, 2]
+    assert [label.row for label in store.newest_labels(Verdict.NG, 1)] == [3]
+    assert [label.by for label in store.newest_labels(Verdict.OK)] == ["Minh"]
+    assert store.label_kinds() == ["burnt", "chip"]
+    assert store.label_kinds(1) == ["burnt"]
+
+
 def test_a_database_of_the_release_before_becomes_one_of_this(path: Path) -> None:
     """As migration 1 made it, with a label of then."""
     first = replace(STATION_SCHEMA, migrations=STATION_SCHEMA.migrations[:1])
