@@ -5,6 +5,7 @@ import { score, t } from "./words.js";
 
 const BINS = 40;
 const [WIDTH, HEIGHT, FOOT, HEAD] = [1000, 300, 34, 52];
+const LABEL = 250; // the longest words beside a limit
 
 function binned(values, from, width) {
   const counts = new Array(BINS).fill(0);
@@ -34,7 +35,7 @@ export function scoreChart({ good, odd, defects, unsure_from: unsure, ng_from: n
   return svg("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("How many parts have which score") },
     zone("unsure-zone", unsure, ng), zone("ng-zone", ng, to), bars,
     svg("line", { class: "axis", x1: 0, x2: WIDTH, y1: ground, y2: ground }),
-    limit(x(unsure), 0, t("unsure from {limit}", { limit: score(unsure) }), "end"),
+    limit(x(unsure), 0, t("unsure from {limit}", { limit: score(unsure) }), x(unsure) > LABEL ? "end" : "start"),
     limit(x(ng), 24, t("NG from {limit}", { limit: score(ng) }), "start"),
     svg("text", { class: "tick", x: 2, y: HEIGHT - 12 }, score(from)), svg("text", { class: "tick", x: WIDTH / 2, y: HEIGHT - 12, "text-anchor": "middle" }, `${t("score")} →`), svg("text", { class: "tick", x: WIDTH - 2, y: HEIGHT - 12, "text-anchor": "end" }, beyond ? `≥ ${score(to)}` : score(to)));
 }

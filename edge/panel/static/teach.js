@@ -17,6 +17,7 @@ function chooseWay() {
   const { kind, parts } = Object.fromEntries(new FormData(form));
   for (const way of form.querySelectorAll(".way")) show(way, way.dataset.way === kind);
   form.elements.reason.disabled = kind !== "live";
+  for (const line of form.querySelectorAll("[data-line]")) show(line, (line.dataset.line === "waits") === (kind === "live"));
   const { recipe } = form.elements; // what the line judged has its place in the picture
   const whole = recipe.querySelector("[value='']");
   if (whole) whole.disabled = kind !== "folder";
