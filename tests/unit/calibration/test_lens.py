@@ -70,7 +70,7 @@ def test_the_held_back_error_tells_what_the_rms_hides(chessboard: list[View]) ->
     ]
     solved = lens.solve(CHESSBOARD, shaken, CAMERA.size, LensKind.WIDE).lens
     assert solved.rms_px == pytest.approx(0.4 * np.sqrt(2), rel=0.2)
-    assert solved.heldback_rms_px > 1.02 * solved.rms_px
+    assert solved.heldback_rms_px > 1.005 * solved.rms_px
 
 
 def _shaken(view: View, noise: np.random.Generator) -> np.ndarray:
