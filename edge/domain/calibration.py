@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from edge.domain.part import check_name
-from edge.errors import CalibrationError, UsageError
+from edge.domain.strict import read
+from edge.errors import CalibrationError
 
 MAX_PROFILE_BYTES = 1_000_000
 GAIN_ONE = 4096
@@ -146,16 +147,7 @@ _ADAPTER = TypeAdapter(Profile)
 
 def load_profile(data: bytes) -> Profile:
     """A profile from its JSON. CalibrationError says what is wrong and where."""
-    if len(data) > MAX_PROFILE_BYTES:
-        raise CalibrationError(f"the profile has {len(data)} bytes", hint=f"at most {MAX_PROFILE_BYTES}")
-    try:
-        return _ADAPTER.validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(piece) for piece in first["loc"]) or "the file"
-        raise CalibrationError(f"the profile cannot be read: {where}: {first['msg']}") from error
-    except UsageError as error:
-        raise CalibrationError(error.message, hint=error.hint) from error
+    return read(_ADAPTER, data, MAX_PROFILE_BYTES, "the profile", CalibrationError)
 
 
 def dump_profile(profile: Profile) -> bytes:

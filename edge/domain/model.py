@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from edge.domain.part import check_name
-from edge.errors import ModelError, UsageError
+from edge.domain.strict import read
+from edge.errors import ModelError
 
 MAX_MANIFEST_BYTES = 1_000_000
 _STRICT: dict[str, str] = {"extra": "forbid"}
@@ -119,16 +120,7 @@ _ADAPTER = TypeAdapter(Manifest)
 
 def load_manifest(data: bytes) -> Manifest:
     """A manifest from its JSON. ModelError says what is wrong and where."""
-    if len(data) > MAX_MANIFEST_BYTES:
-        raise ModelError(f"the manifest has {len(data)} bytes", hint=f"at most {MAX_MANIFEST_BYTES}")
-    try:
-        return _ADAPTER.validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(piece) for piece in first["loc"]) or "the file"
-        raise ModelError(f"the model's manifest cannot be read: {where}: {first['msg']}") from error
-    except UsageError as error:
-        raise ModelError(error.message, hint=error.hint) from error
+    return read(_ADAPTER, data, MAX_MANIFEST_BYTES, "the model's manifest", ModelError)
 
 
 def dump_manifest(manifest: Manifest) -> bytes:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from edge.domain.geometry import Polygon, Rect
 from edge.domain.part import check_name
 from edge.domain.result import RecipeRef
+from edge.domain.strict import read
 from edge.errors import RecipeError, UsageError
 
 MAX_RECIPE_BYTES = 2_000_000
@@ -262,16 +263,7 @@ def split_reference(text: str) -> tuple[str, int]:
 
 def load(data: bytes) -> Recipe:
     """A recipe from its JSON. RecipeError says what is wrong and where."""
-    if len(data) > MAX_RECIPE_BYTES:
-        raise RecipeError(f"the recipe has {len(data)} bytes", hint=f"at most {MAX_RECIPE_BYTES}")
-    try:
-        return _ADAPTER.validate_json(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(piece) for piece in first["loc"]) or "the file"
-        raise RecipeError(f"the recipe cannot be read: {where}: {first['msg']}", hint="export it again") from error
-    except UsageError as error:
-        raise RecipeError(error.message, hint=error.hint) from error
+    return read(_ADAPTER, data, MAX_RECIPE_BYTES, "the recipe", RecipeError, hint="export it again")
 
 
 def dump(recipe: Recipe) -> bytes:

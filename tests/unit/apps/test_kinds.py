@@ -27,6 +27,7 @@ from edge.store.evidence import EvidenceStore, Image
 from edge.store.ledger import LedgerWriter
 from edge.store.packages import import_package
 from edge.store.station import StationStore
+from tests.unit.apps.plates import teach_twelve
 from tests.unit.learning import made
 from tests.unit.store.ledger_values import STATION, part_id, record, trigger
 
@@ -36,14 +37,7 @@ KINDS = ("scratch", "spot")
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `edge teach` made of 12 pictures."""
-    folder = tmp_path_factory.mktemp("kinds-teach")
-    good = folder / "plates" / "train" / "good"
-    good.mkdir(parents=True)
-    for number in range(12):
-        cv2.imwrite(str(good / f"plate {number}.png"), made.good(number))
-    words = ["teach", str(folder / "plates"), "--name", "plate", "--out", str(folder / "plate")]
-    assert main([*words, "--backbone", FAST, "--size", "144", "--rate", "0.05"]) == EXIT_OK
-    return folder / "plate"
+    return teach_twelve(tmp_path_factory.mktemp("kinds-teach"))
 
 
 def defective(number: int, kind: str) -> made.Pixels:
