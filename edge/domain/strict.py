@@ -14,7 +14,7 @@ Value = TypeVar("Value")
 def read(
     adapter: TypeAdapter[Value], data: bytes, most_bytes: int, what: str, error: type[EdgeError], hint: str = ""
 ) -> Value:
-    """what: as it begins a sentence. error: raised with what is wrong, whatever kind of wrong it is. hint: what to do then."""
+    """what: as it begins a sentence. error: raised with what is wrong, whatever it is. hint: what to do then."""
     if len(data) > most_bytes:
         raise error(f"{what} has {len(data)} bytes", hint=f"at most {most_bytes}")
     try:
